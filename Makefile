@@ -1,0 +1,63 @@
+# Every target does its whole set-up; the second time that takes no time. `make help` lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+.PHONY: help demo check test lint format golden bench proof lock clean
+
+BIN := .venv/bin
+QUICK := not root and not slow and not proof
+WHAT := pyproject.toml requirements/build.txt requirements/runtime.txt tools/virtual-environment
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+demo: .venv/.runtime ## a directory goes back in time, before your eyes (as root: a pool; otherwise without)
+	@tools/system-packages demo
+	@./demo/run
+
+check: lint ## lint and the quick tests: seconds, no root, no network
+	@$(BIN)/pytest -q -n 2 -m '$(QUICK)'
+
+test: .venv/.dev ## every test but the proof: as root, on real file systems
+	@tools/system-packages test
+	@$(BIN)/pytest -q -n 2 --dist loadfile
+
+lint: .venv/.dev ## ruff, mypy --strict, the layers
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/ruff format --check --quiet || { echo 'not formatted (make format):'; $(BIN)/ruff format --check | head -n -1; exit 1; }
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/lint-imports --no-logo >.venv/layers 2>&1 || { cat .venv/layers; exit 1; }
+
+format: .venv/.dev ## let ruff mend and format
+	@$(BIN)/ruff check --fix --quiet || true
+	@$(BIN)/ruff format
+
+golden: .venv/.dev ## rewrite the golden files; review the diff
+	@$(BIN)/pytest -q -m '$(QUICK)' --rewrite-golden
+	@git --no-pager diff --stat -- '*golden*'
+
+bench: .venv/.dev ## measure against the alternatives (root, about an hour)
+	@tools/system-packages bench
+	@$(BIN)/python -m benchmarks
+
+proof: .venv/.dev ## the large counts of the crash and power-cut tests (root)
+	@tools/system-packages test
+	@$(BIN)/pytest -q -m proof
+
+lock: ## write requirements/*.txt anew from pyproject.toml
+	@test -x .venv-lock/bin/uv || { python3 -m venv .venv-lock && .venv-lock/bin/pip -q --disable-pip-version-check install 'uv>=0.13,<0.14'; }
+	@tools/lock
+
+clean: ## remove what the other targets made
+	@rm -rf .venv .venv-lock .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .coverage build dist
+	@find src tests -name __pycache__ -prune -exec rm -rf {} +
+
+# What is installed: .runtime is enough to run volrewind, .dev is for working on it.
+.venv/.runtime: $(WHAT)
+	@tools/virtual-environment runtime
+	@touch $@
+
+.venv/.dev: $(WHAT) requirements/dev.txt
+	@tools/virtual-environment dev
+	@touch $@ .venv/.runtime
