@@ -1,0 +1,54 @@
+"""Names of volumes and snapshots: legal in Kubernetes, in paths and in a shell."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from datetime import datetime
+
+from volrewind.errors import BadName
+
+# RFC 1123 subdomain, as Kubernetes requires of object names; 253 is its longest.
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?", re.ASCII)
+MAX_NAME = 253
+_STAMP_LENGTH = len("-20260101-020000")
+_SUFFIX_ROOM = len("-99999")
+
+
+def check_name(text: str, what: str = "name") -> str:
+    """Return `text` when it is a legal name.
+
+    Raises:
+        BadName: it is empty, too long, or holds anything but `a-z 0-9 - .`, begins or ends otherwise, or
+            has two dots in a row (so that no name can ever climb out of a directory).
+    """
+    if len(text) > MAX_NAME or not _NAME.fullmatch(text) or ".." in text:
+        raise BadName(
+            f"{what} {text[:80]!r} is not a legal name",
+            hint="use up to 253 lower-case letters, digits, '-' and '.', beginning and ending with a letter or digit",
+        )
+    return text
+
+
+def legal_name(text: str) -> str:
+    """Return a legal name that resembles `text`, the same each time; text of no use becomes its digest."""
+    name = re.sub(r"[^a-z0-9.]+", "-", text.lower().encode("ascii", "replace").decode()).strip("-.")
+    name = re.sub(r"\.{2,}", ".", name)[: MAX_NAME - _STAMP_LENGTH - _SUFFIX_ROOM].strip("-.")
+    return name or "v" + hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:8]
+
+
+def snapshot_name(volume_name: str, now: datetime, taken: frozenset[str] | set[str] = frozenset()) -> str:
+    """Return `<volume>-YYYYMMDD-HHMMSS` in UTC, with `-2`, `-3` … behind it while the name is in `taken`."""
+    room = MAX_NAME - _STAMP_LENGTH - _SUFFIX_ROOM
+    base = f"{volume_name[:room].rstrip('-.')}-{now:%Y%m%d-%H%M%S}"
+    return unique_name(base, taken)
+
+
+def unique_name(base: str, taken: frozenset[str] | set[str]) -> str:
+    """Return `base`, or `base-2`, `base-3` … the first that is not in `taken`."""
+    if base not in taken:
+        return base
+    number = 2
+    while (name := f"{base}-{number}") in taken:
+        number += 1
+    return name

@@ -1,0 +1,1 @@
+"""How bytes on a node are cloned: pools, and the backends they stand on."""

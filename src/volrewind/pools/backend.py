@@ -1,0 +1,142 @@
+"""What a kind of storage must be able to do to carry a pool.
+
+A backend moves bytes and knows no records; `Pool` keeps the records, the order of steps and the locks, so that all kinds
+survive a crash in the same way. The promises here are the contract suite in tests/pools.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import ClassVar
+
+from volrewind.errors import NotSupported
+from volrewind.model.capability import Capability
+from volrewind.model.snapshot import Snapshot
+from volrewind.model.volume import OriginKind, Volume
+from volrewind.system.filesystem import Space, space
+
+
+class Backend(ABC):
+    """Bytes of volumes under `root/volumes/<id>` and of snapshots under `root/snapshots/<id>`.
+
+    Every object's directory is made by the pool before a backend fills it, and is in `root/trash/<id>` when the backend
+    is asked to destroy it. A directory that was filled in part is a legal thing to destroy.
+    """
+
+    kind: ClassVar[str]
+    capabilities: ClassVar[frozenset[Capability]]
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def volume_place(self, volume_id: str) -> Path:
+        """Return the directory that belongs to a volume in the pool."""
+        return self.root / "volumes" / volume_id
+
+    def snapshot_place(self, snapshot_id: str) -> Path:
+        """Return the directory that belongs to a snapshot in the pool."""
+        return self.root / "snapshots" / snapshot_id
+
+    @abstractmethod
+    def create(self, volume: Volume) -> None:
+        """Make the bytes of a new, empty volume in its place; a DIRECT volume has none. Durable when this returns."""
+
+    @abstractmethod
+    def cut(self, volume: Volume, snapshot_id: str, *, excludes: tuple[str, ...] = ()) -> None:
+        """Freeze what the volume holds now into the snapshot's place; returns at the moment of the cut.
+
+        `excludes` are obeyed by the backends that copy (no ATOMIC); for the others the pool never passes any.
+
+        Raises:
+            NoSpace: the pool is full; nothing that matters was written.
+        """
+
+    @abstractmethod
+    def harden(self, volume: Volume, snapshot_id: str) -> None:
+        """Return when the cut survives a power failure."""
+
+    @abstractmethod
+    def clone(self, snapshot: Snapshot, volume: Volume) -> None:
+        """Make the bytes of a new volume hold what a snapshot holds; neither depends on the other. Durable on return."""
+
+    @abstractmethod
+    def destroy(self, trashed: Path) -> None:
+        """Make an object's bytes, and its directory `root/trash/<id>`, absent. May be repeated after a crash."""
+
+    @abstractmethod
+    def opened(self, volume: Volume) -> AbstractContextManager[Path]:
+        """Give the live data of a volume as a writable directory while the block runs, mounted or not."""
+
+    @abstractmethod
+    def browse(self, snapshot: Snapshot) -> AbstractContextManager[Path]:
+        """Give what a snapshot holds as a directory while the block runs; writing there never reaches the snapshot."""
+
+    @abstractmethod
+    def held_bytes(self, snapshot: Snapshot) -> tuple[int, int]:
+        """Return (bytes it holds, bytes that deleting it alone would free); may walk every file."""
+
+    def replace(self, volume: Volume, snapshot: Snapshot) -> None:
+        """Make the live data of an unmounted volume be the snapshot's, in one step (SWAP)."""
+        raise NotSupported(f"a volume of a {self.kind} pool cannot be swapped for a snapshot")
+
+    def resize(self, volume: Volume, size_bytes: int) -> None:
+        """Give a volume a new size while it is in use; `volume.size_bytes` is the old one."""
+        raise NotSupported(f"volumes of a {self.kind} pool have no size")
+
+    def mount(self, volume: Volume, target: Path, *, read_only: bool = False) -> None:
+        """Mount a volume at an empty directory (VOLUMES)."""
+        raise NotSupported(f"volumes of a {self.kind} pool cannot be mounted")
+
+    def unmount(self, volume: Volume, target: Path) -> None:
+        """Make a volume be not mounted at `target`."""
+        raise NotSupported(f"volumes of a {self.kind} pool cannot be mounted")
+
+    def mounted_targets(self, volume: Volume) -> tuple[Path, ...]:
+        """Return where this process sees the volume mounted for its users (never where we look into it ourselves)."""
+        return ()
+
+    def nested(self, volume: Volume) -> tuple[str, ...]:
+        """Return the paths inside the volume whose content a cut would not hold."""
+        return ()
+
+    def charged_bytes(self, volume: Volume) -> int | None:
+        """Return what the volume is charged against its size right now; None when nobody counts."""
+        return None
+
+    def limit(self, volume: Volume, limit_bytes: int | None) -> None:
+        """Set the moving limit of a volume (SOFT_LIMIT); None takes it away. Does nothing where size is enforced as such."""
+        return None
+
+    def promised_bytes(self, volume: Volume, *, has_snapshots: bool) -> int:
+        """Return what the volume may still take from the pool without asking."""
+        return 0
+
+    def dirty_directories(self, older: Snapshot, newer: Snapshot) -> frozenset[str] | None:
+        """Return every directory (relative, "" for the top) at or above a difference; None when only a full walk tells.
+
+        Asked only for two snapshots of one volume and one epoch, the older first.
+        """
+        return None
+
+    def space(self) -> Space:
+        """Return the pool's space in bytes, as far as the file system tells now (deletions may still be pending)."""
+        return space(self.root)
+
+    def sweep(self) -> tuple[str, ...]:
+        """Undo what dead processes left besides volumes and snapshots (mounts, loop devices, half copies); say what."""
+        return ()
+
+    def entries(self, place: Path) -> Iterator[Path]:
+        """Yield what lies directly in a directory; nothing when it is absent."""
+        if place.is_dir():
+            yield from sorted(place.iterdir())
+
+
+def live_path(backend: Backend, volume: Volume) -> Path:
+    """Return the directory a DIRECT volume is, or the volume's `data` directory in the pool."""
+    if volume.origin.kind is OriginKind.DIRECT:
+        return Path(volume.origin.path)
+    return backend.volume_place(volume.id) / "data"

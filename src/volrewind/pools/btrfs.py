@@ -1,0 +1,183 @@
+"""btrfs: a volume is a subvolume, a snapshot a read-only one."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import ClassVar
+
+from volrewind.errors import NoSpace
+from volrewind.model.capability import Capability
+from volrewind.model.snapshot import Snapshot
+from volrewind.model.volume import OriginKind, Volume
+from volrewind.pools.backend import Backend, live_path
+from volrewind.system import btrfs, mounts
+from volrewind.system.files import directory_fd, exchange, sync_directory
+from volrewind.system.process import run
+
+
+class BtrfsBackend(Backend):
+    """Subvolumes at `volumes/<id>/data` and `snapshots/<id>/data`; a DIRECT volume is somebody's own subvolume.
+
+    `has_limits` says whether simple quotas count in this file system.
+    """
+
+    kind: ClassVar[str] = "btrfs"
+    capabilities: ClassVar[frozenset[Capability]] = frozenset(
+        {
+            Capability.INSTANT,
+            Capability.ATOMIC,
+            Capability.INDEPENDENT,
+            Capability.BROWSABLE,
+            Capability.SWAP,
+            Capability.SOFT_LIMIT,
+            Capability.SHRINK,
+            Capability.CHECKSUMS,
+            Capability.VOLUMES,
+        }
+    )
+
+    def __init__(self, root: Path, *, has_limits: bool = True) -> None:
+        super().__init__(root)
+        self._has_limits = has_limits
+
+    def create(self, volume: Volume) -> None:
+        if volume.origin.kind is OriginKind.DIRECT:
+            return
+        data = live_path(self, volume)
+        btrfs.create_subvolume(data)
+        self.limit(volume, volume.size_bytes)
+        btrfs.commit(self.root)  # a new subvolume is durable only with its transaction
+
+    def cut(self, volume: Volume, snapshot_id: str, *, excludes: tuple[str, ...] = ()) -> None:
+        with _said_plainly(self.root):
+            btrfs.snapshot(live_path(self, volume), self._data(snapshot_id), read_only=True)
+
+    def harden(self, volume: Volume, snapshot_id: str) -> None:
+        """The ioctl committed its transaction: nothing is left to do."""
+
+    def clone(self, snapshot: Snapshot, volume: Volume) -> None:
+        with _said_plainly(self.root):
+            btrfs.snapshot(self._data(snapshot.id), live_path(self, volume), read_only=False)
+
+    def replace(self, volume: Volume, snapshot: Snapshot) -> None:
+        live = live_path(self, volume)
+        new = live.with_name("data.new")
+        _delete_with_nested(new)
+        with _said_plainly(self.root):
+            btrfs.snapshot(self._data(snapshot.id), new, read_only=False)
+        exchange(new, live)
+        sync_directory(live.parent)
+        _delete_with_nested(new)
+
+    def destroy(self, trashed: Path) -> None:
+        for entry in self.entries(trashed):
+            if btrfs.is_subvolume(entry):
+                _delete_with_nested(entry)
+            else:
+                entry.unlink()
+        trashed.rmdir()
+
+    def resize(self, volume: Volume, size_bytes: int) -> None:
+        """Nothing but the limit, which the pool sets anew."""
+
+    def mount(self, volume: Volume, target: Path, *, read_only: bool = False) -> None:
+        mounts.bind(live_path(self, volume), target, read_only=read_only)
+
+    def unmount(self, volume: Volume, target: Path) -> None:
+        if target.resolve() in self.mounted_targets(volume):
+            mounts.be_unmounted(target)
+
+    def mounted_targets(self, volume: Volume) -> tuple[Path, ...]:
+        if volume.origin.kind is OriginKind.DIRECT:
+            return ()
+        pool = mounts.holding(self.root)
+        inside = os.path.relpath(live_path(self, volume).resolve(), pool.target)
+        root = os.path.join(pool.root, inside)
+        return tuple(one.target for one in mounts.mounts() if one.device == pool.device and one.root == root)
+
+    @contextmanager
+    def opened(self, volume: Volume) -> Iterator[Path]:
+        yield live_path(self, volume)
+
+    @contextmanager
+    def browse(self, snapshot: Snapshot) -> Iterator[Path]:
+        yield self._data(snapshot.id)
+
+    def held_bytes(self, snapshot: Snapshot) -> tuple[int, int]:
+        """Ask `btrfs filesystem du`, which reads the extents of every file (6 s for 300,000, measured November 2026)."""
+        data = self._data(snapshot.id)
+        return parse_du(run(["btrfs", "filesystem", "du", "-s", "--raw", data]).out)
+
+    def nested(self, volume: Volume) -> tuple[str, ...]:
+        return btrfs.nested_subvolumes(live_path(self, volume))
+
+    def charged_bytes(self, volume: Volume) -> int | None:
+        if not self._has_limits or volume.origin.kind is OriginKind.DIRECT:
+            return None
+        return btrfs.charged_bytes(self.root).get(btrfs.info(live_path(self, volume)).id, 0)
+
+    def limit(self, volume: Volume, limit_bytes: int | None) -> None:
+        if self._has_limits and volume.origin.kind is not OriginKind.DIRECT:
+            btrfs.set_limit(self.root, btrfs.info(live_path(self, volume)).id, limit_bytes)
+
+    def promised_bytes(self, volume: Volume, *, has_snapshots: bool) -> int:
+        if volume.size_bytes is None:
+            return 0
+        return max(volume.size_bytes - (self.charged_bytes(volume) or 0), 0)
+
+    def dirty_directories(self, older: Snapshot, newer: Snapshot) -> frozenset[str] | None:
+        """Ask the inode tree of the newer one what changed since the older one's transaction, and where that lies."""
+        since = btrfs.info(self._data(older.id)).origin_generation
+        newer_data = self._data(newer.id)
+        dirty: set[str] = {""}
+        with directory_fd(newer_data) as fd:
+            for inode in btrfs.changed_inodes(newer_data, since):
+                for path in btrfs.paths_of_inode(fd, inode):
+                    _add_with_parents(dirty, path)
+        return frozenset(dirty)
+
+    def sweep(self) -> tuple[str, ...]:
+        leftovers = [place / "data.new" for place in self.entries(self.root / "volumes")]
+        swept = [left for left in leftovers if left.exists()]
+        for left in swept:
+            _delete_with_nested(left)
+        return tuple(f"unfinished swap of {left.parent.name}" for left in swept)
+
+    def _data(self, snapshot_id: str) -> Path:
+        return self.snapshot_place(snapshot_id) / "data"
+
+
+def parse_du(text: str) -> tuple[int, int]:
+    """Return (total, exclusive) bytes from `btrfs filesystem du -s --raw` (recorded from btrfs-progs 6.2)."""
+    total, exclusive, *_ = text.splitlines()[-1].split()
+    return int(total), int(exclusive)
+
+
+def _add_with_parents(dirty: set[str], path: str) -> None:
+    """Add a path and every directory above it."""
+    while path and path not in dirty:
+        dirty.add(path)
+        path = path.rpartition("/")[0]
+
+
+def _delete_with_nested(path: Path) -> None:
+    """Delete a subvolume and those inside it, deepest first; absent is fine."""
+    if not path.exists():
+        return
+    for inside in btrfs.nested_subvolumes(path):
+        _delete_with_nested(path / inside)
+    btrfs.delete_subvolume(path)
+
+
+@contextmanager
+def _said_plainly(root: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise NoSpace(f"the pool at {str(root)!r} is full", hint="delete snapshots, or grow it with `volrewind pool resize`") from error
+        raise

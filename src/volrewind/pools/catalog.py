@@ -1,0 +1,25 @@
+"""The one list of pool kinds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from volrewind.errors import UsageError
+from volrewind.pools.backend import Backend
+from volrewind.pools.btrfs import BtrfsBackend
+
+# The file system each kind needs below it; "any" for those that only copy.
+FILE_SYSTEMS = {"btrfs": "btrfs"}
+
+
+def backend_of(kind: str, root: Path, *, has_limits: bool = False, dataset: str = "") -> Backend:
+    """Return the backend of a kind over a mounted pool.
+
+    Raises:
+        UsageError: no such kind.
+    """
+    match kind:
+        case "btrfs":
+            return BtrfsBackend(root, has_limits=has_limits)
+        case _:
+            raise UsageError(f"pool kind {kind!r} is not known", hint=f"one of: {', '.join(FILE_SYSTEMS)}")

@@ -1,0 +1,303 @@
+"""The pools of this host: where each lives, opening, making, removing them.
+
+Under the state directory: `pools/<name>.json` says where a pool is, `pools/<name>` is its mount point (or the pool itself),
+`backing/<name>.img` its backing file. A pool has one owner at a time: who changes it holds the flock of the backing file
+(of the pool's directory where it has none).
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from volrewind.clock import Clock
+from volrewind.errors import AlreadyThere, Damaged, NotFound, NotSupported, Refused
+from volrewind.model.names import check_name
+from volrewind.model.volume import Volume
+from volrewind.pools.backing import Backing
+from volrewind.pools.catalog import FILE_SYSTEMS, backend_of
+from volrewind.pools.pool import DEFAULT_DEADLINE_SECONDS, Pool
+from volrewind.pools.records import LAYOUT_VERSION, FileRecords, Label, read_label, write_label
+from volrewind.system import btrfs, filesystem, mounts
+from volrewind.system.files import locked, remove_file, write_durably
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """`pools/<name>.json`: where a pool is. `backing` is "" for a pool in a file system of the host's own."""
+
+    name: str
+    kind: str
+    uuid: str
+    root: str
+    backing: str = ""
+    sparse: bool = False
+    limits: bool = False
+    dataset: str = ""
+
+
+@dataclass(frozen=True)
+class NewPool:
+    """What a pool should be. Without `at` and without `size_bytes` of its own it lies in the host's file system.
+
+    `limits` None means: by default in a file system we make ourselves, where the kernel has simple quotas.
+    """
+
+    name: str
+    kind: str
+    size_bytes: int | None = None
+    sparse: bool = False
+    at: Path | None = None
+    limits: bool | None = None
+    dataset: str = ""
+
+
+@dataclass(frozen=True)
+class Home:
+    """The pools under one state directory."""
+
+    state: Path
+    clock: Clock
+    deadline_seconds: float = DEFAULT_DEADLINE_SECONDS
+
+    def places(self) -> tuple[Place, ...]:
+        """Return where every pool is, by name.
+
+        Raises:
+            Damaged: a descriptor cannot be read.
+        """
+        folder = self.state / "pools"
+        return tuple(_read_place(file) for file in sorted(folder.glob("*.json"))) if folder.is_dir() else ()
+
+    def place(self, name: str) -> Place:
+        """Return where one pool is.
+
+        Raises:
+            NotFound: there is no pool of that name.
+        """
+        file = self._descriptor(check_name(name, "pool name"))
+        if not file.is_file():
+            raise NotFound(f"pool {name!r} does not exist", hint="`volrewind pool create` makes one")
+        return _read_place(file)
+
+    def create(self, new: NewPool) -> Pool:
+        """Make a pool and open it; when anything fails, nothing of it is left.
+
+        Raises:
+            AlreadyThere: the name or the place is taken.
+        """
+        check_name(new.name, "pool name")
+        if self._descriptor(new.name).exists():
+            raise AlreadyThere(f"pool {new.name!r} exists already")
+        (self.state / "pools").mkdir(parents=True, exist_ok=True)
+        place = self._planned(new)
+        if place.backing:
+            return self._create_backed(place, new)
+        self._create_in_host(place)
+        return self.open(place)
+
+    def open(self, place: Place) -> Pool:
+        """Return a pool, mounted."""
+        self.be_mounted(place)
+        return self._pool(place)
+
+    def be_mounted(self, place: Place) -> None:
+        """Mount a pool; mounted already is fine.
+
+        Raises:
+            NotFound: its backing file is gone.
+            Damaged: something else is there.
+        """
+        root = Path(place.root)
+        if not (root / "pool.json").exists() and place.backing:
+            self._be_backed(place)
+        label = read_label(root)
+        if label.uuid != place.uuid:
+            raise Damaged(f"another pool ({label.uuid}) is mounted at {place.root!r}, where {place.name!r} should be")
+
+    def be_unmounted(self, place: Place) -> None:
+        """Unmount a pool and the volumes mounted from it.
+
+        Raises:
+            InUse: processes still use it.
+        """
+        if not place.backing:
+            raise NotSupported(f"pool {place.name!r} lies in the host's own file system, which stays mounted")
+        if mounts.mounted_at(Path(place.root)):
+            pool = self._pool(place)
+            pool.sweep()
+            for volume in pool.volumes():
+                for target in pool.backend.mounted_targets(volume):
+                    pool.unmount(volume, target, forget=False)
+        with self._owned(place):
+            _backing(place).be_unmounted()
+
+    def mount_volumes(self, place: Place) -> tuple[Volume, ...]:
+        """Mount every volume where its record says; returns those that were not mounted before."""
+        pool = self.open(place)
+        mounted = []
+        for volume in pool.volumes():
+            present = pool.backend.mounted_targets(volume)
+            for target in volume.targets:
+                if Path(target).resolve() not in present:
+                    pool.mount(volume, Path(target), remember=False)
+                    mounted.append(volume)
+        return tuple(mounted)
+
+    def resize(self, place: Place, size_bytes: int) -> None:
+        """Make a pool's backing file and file system another size, while it is in use."""
+        if not place.backing:
+            raise NotSupported(f"pool {place.name!r} lies in the host's own file system and has no size of its own")
+        pool = self.open(place)
+        with self._owned(place):
+            backing = _backing(place)
+            if size_bytes >= backing.file.stat().st_size:
+                backing.grow(size_bytes)
+                return
+            space = pool.space()
+            needed = space.total_bytes - space.free_bytes + space.promised_bytes
+            if size_bytes - space.reserve_bytes < needed:
+                raise Refused(f"pool {place.name!r} holds and promised more than that", hint=f"at least {needed + space.reserve_bytes} bytes")
+            backing.shrink(size_bytes)
+
+    def destroy(self, place: Place, *, with_snapshots: bool = False) -> None:
+        """Remove a pool; one that cannot be read is only removed `with_snapshots`.
+
+        Raises:
+            Refused: it holds volumes or snapshots.
+        """
+        if not with_snapshots:
+            self._check_empty(place)
+        if place.backing:
+            self.be_unmounted(place)
+            remove_file(Path(place.backing))
+            if Path(place.root).is_dir():
+                Path(place.root).rmdir()
+        else:
+            self._empty_in_host(place)
+        remove_file(self._descriptor(place.name))
+
+    def _check_empty(self, place: Place) -> None:
+        content = self.open(place).content()
+        if content.volumes or content.snapshots or content.damages:
+            raise Refused(
+                f"pool {place.name!r} holds {len(content.volumes)} volumes and {len(content.snapshots)} snapshots",
+                hint="delete them first, or say --with-snapshots to lose them all",
+            )
+
+    def _empty_in_host(self, place: Place) -> None:
+        pool = self.open(place)
+        for snapshot in pool.snapshots():
+            pool.delete_snapshot(msgspec.structs.replace(snapshot, hold=False))
+        for volume in pool.volumes():
+            pool.delete_volume(volume)
+        root = Path(place.root)
+        (root / "pool.json").unlink()
+        for folder in ("volumes", "snapshots", "trash", "operations"):
+            (root / folder).rmdir()
+        root.rmdir()
+
+    def _pool(self, place: Place) -> Pool:
+        root = Path(place.root)
+        return Pool(
+            place.name,
+            backend_of(place.kind, root, has_limits=place.limits, dataset=place.dataset),
+            FileRecords(root),
+            self.clock,
+            lock_path=_lock_path(place),
+            deadline_seconds=self.deadline_seconds,
+        )
+
+    def _planned(self, new: NewPool) -> Place:
+        root = new.at or self.state / "pools" / new.name
+        wanted = FILE_SYSTEMS[new.kind]
+        in_host = new.at is not None or (new.size_bytes is None and filesystem.kind_of(self.state) == wanted)
+        limits = new.limits
+        if limits is None:
+            limits = not in_host and btrfs.has_simple_quotas()
+        return Place(
+            name=new.name,
+            kind=new.kind,
+            uuid=str(uuid.uuid4()),
+            root=str(root.absolute()),
+            backing="" if in_host else str((self.state / "backing" / f"{new.name}.img").absolute()),
+            sparse=new.sparse,
+            limits=limits and new.kind == "btrfs",
+            dataset=new.dataset,
+        )
+
+    def _create_backed(self, place: Place, new: NewPool) -> Pool:
+        _need_root(f"pool {place.name!r} needs a loop device")
+        backing = _backing(place)
+        if backing.file.exists():
+            raise AlreadyThere(f"backing file {place.backing!r} exists already", hint="remove it, if nothing in it matters")
+        backing.make(new.size_bytes or default_size_bytes(backing.file.parent), place.name)
+        try:
+            with self._owned(place):
+                backing.be_mounted()
+                self._dress(place)
+            write_durably(self._descriptor(place.name), msgspec.json.encode(place))
+        except BaseException:
+            backing.be_unmounted()
+            remove_file(backing.file)
+            Path(place.root).rmdir()
+            raise
+        return self._pool(place)
+
+    def _create_in_host(self, place: Place) -> None:
+        root = Path(place.root)
+        root.mkdir(parents=True, exist_ok=True)
+        if any(root.iterdir()):
+            raise AlreadyThere(f"{place.root!r} is not empty")
+        kind = filesystem.kind_of(root)
+        if FILE_SYSTEMS[place.kind] not in (kind, "any"):
+            raise Refused(f"{place.root!r} lies on {kind}, and a pool of kind {place.kind!r} needs {FILE_SYSTEMS[place.kind]}")
+        self._dress(place)
+        write_durably(self._descriptor(place.name), msgspec.json.encode(place))
+
+    def _dress(self, place: Place) -> None:
+        if place.limits:
+            btrfs.enable_simple_quotas(Path(place.root))
+        write_label(Path(place.root), Label(version=LAYOUT_VERSION, uuid=place.uuid, kind=place.kind))
+
+    def _be_backed(self, place: Place) -> None:
+        _need_root(f"pool {place.name!r} is not mounted")
+        if not Path(place.backing).is_file():
+            raise NotFound(f"backing file {place.backing!r} of pool {place.name!r} is gone")
+        with self._owned(place):
+            _backing(place).be_mounted()
+
+    def _owned(self, place: Place) -> AbstractContextManager[None]:
+        return locked(_lock_path(place), f"pool {place.name!r}", clock=self.clock, deadline_seconds=self.deadline_seconds)
+
+    def _descriptor(self, name: str) -> Path:
+        return self.state / "pools" / f"{name}.json"
+
+
+def default_size_bytes(folder: Path) -> int:
+    """Return a quarter of the free space, at least 1 GiB and at most 64 GiB: room to begin with, grown online later."""
+    return min(max(filesystem.space(folder).free_bytes // 4, 2**30), 64 * 2**30) // 2**20 * 2**20
+
+
+def _backing(place: Place) -> Backing:
+    return Backing(Path(place.backing), FILE_SYSTEMS[place.kind], Path(place.root), place.sparse)
+
+
+def _lock_path(place: Place) -> Path:
+    return Path(place.backing or place.root)
+
+
+def _need_root(because: str) -> None:
+    if os.geteuid() != 0:
+        raise Refused(f"{because}, which only root may mount", hint="run it with sudo, or use a pool without a backing file")
+
+
+def _read_place(file: Path) -> Place:
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=Place)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Damaged(f"pool descriptor {str(file)!r} cannot be read: {error}") from error

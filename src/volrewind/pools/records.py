@@ -1,0 +1,193 @@
+"""The records of a pool: one JSON file per object, written so that a power failure leaves the old one or the new one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import msgspec
+
+from volrewind.errors import BadName, Damaged
+from volrewind.model.names import check_name
+from volrewind.model.snapshot import Snapshot
+from volrewind.model.volume import Volume
+from volrewind.system.files import remove_file, sync_directory, write_durably
+
+LAYOUT_VERSION = 1
+_Record = TypeVar("_Record", Volume, Snapshot)
+
+
+class Label(msgspec.Struct, frozen=True, kw_only=True):
+    """pool.json: what a pool says of itself."""
+
+    version: int
+    uuid: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class Damage:
+    """A record that cannot be trusted: what it belongs to and why. Its data is left alone."""
+
+    place: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Content:
+    """Everything the records of a pool say, in order of creation. `orphans` are places without a committed record."""
+
+    volumes: tuple[Volume, ...] = ()
+    snapshots: tuple[Snapshot, ...] = ()
+    damages: tuple[Damage, ...] = ()
+    orphans: tuple[Path, ...] = ()
+
+
+class Records(Protocol):
+    """Where a pool's records are kept."""
+
+    def content(self) -> Content:
+        """Return all of them."""
+        ...
+
+    def volume(self, volume_id: str) -> Volume | None:
+        """Return one volume; None when there is none.
+
+        Raises:
+            Damaged: its record cannot be trusted.
+        """
+        ...
+
+    def write(self, record: Volume | Snapshot) -> None:
+        """Make a record durable."""
+        ...
+
+    def forget(self, record: Volume | Snapshot) -> None:
+        """Make a record durably absent."""
+        ...
+
+
+class FileRecords:
+    """Records as files under a pool's root."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def content(self) -> Content:
+        damages: list[Damage] = []
+        orphans: list[Path] = []
+        volumes = tuple(self._read_all("volumes", Volume, damages, orphans))
+        snapshots = tuple(self._read_all("snapshots", Snapshot, damages, orphans))
+        return Content(
+            tuple(sorted(volumes, key=lambda volume: (volume.created, volume.name))),
+            tuple(sorted(snapshots, key=lambda snapshot: (snapshot.created, snapshot.name))),
+            tuple(damages),
+            tuple(orphans),
+        )
+
+    def _read_all(
+        self, folder: str, kind: type[_Record], damages: list[Damage], orphans: list[Path]
+    ) -> Iterator[_Record]:
+        for place in sorted((self._root / folder).iterdir()):
+            try:
+                record = _read(place, kind)
+            except Damaged as error:
+                damages.append(Damage(f"{folder}/{place.name}", error.message))
+                continue
+            if record is not None:
+                yield record
+            elif is_our_id(place.name):
+                orphans.append(place)
+            else:
+                damages.append(Damage(f"{folder}/{place.name}", "not made by volrewind; left alone"))
+
+    def volume(self, volume_id: str) -> Volume | None:
+        return _read(self._root / "volumes" / volume_id, Volume)
+
+    def write(self, record: Volume | Snapshot) -> None:
+        write_durably(self._file(record), msgspec.json.format(msgspec.json.encode(record)))
+
+    def forget(self, record: Volume | Snapshot) -> None:
+        file = self._file(record)
+        remove_file(file)
+        sync_directory(file.parent)
+
+    def _file(self, record: Volume | Snapshot) -> Path:
+        folder, name = _names(type(record))
+        return self._root / folder / record.id / name
+
+
+@dataclass
+class MemoryRecords:
+    """Records that end with the process, for tests and trials."""
+
+    records: dict[str, Volume | Snapshot] = field(default_factory=dict)
+
+    def content(self) -> Content:
+        records = sorted(self.records.values(), key=lambda record: (record.created, record.name))
+        return Content(
+            tuple(record for record in records if isinstance(record, Volume)),
+            tuple(record for record in records if isinstance(record, Snapshot)),
+        )
+
+    def volume(self, volume_id: str) -> Volume | None:
+        record = self.records.get(volume_id)
+        return record if isinstance(record, Volume) else None
+
+    def write(self, record: Volume | Snapshot) -> None:
+        self.records[record.id] = record
+
+    def forget(self, record: Volume | Snapshot) -> None:
+        self.records.pop(record.id, None)
+
+
+def _names(kind: type[Volume] | type[Snapshot]) -> tuple[str, str]:
+    return ("volumes", "volume.json") if kind is Volume else ("snapshots", "snapshot.json")
+
+
+def _read(place: Path, kind: type[_Record]) -> _Record | None:
+    """Return the record in a place; None when it has none. A record must say the id of the place it lies in."""
+    try:
+        record = msgspec.json.decode((place / _names(kind)[1]).read_bytes(), type=kind)
+        check_name(record.name)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (msgspec.DecodeError, BadName, OSError, UnicodeDecodeError) as error:
+        raise Damaged(f"the record in {str(place)!r} cannot be read: {error}") from error
+    if record.id != place.name:
+        raise Damaged(f"the record in {str(place)!r} belongs to {record.id!r}")
+    return record
+
+
+def is_our_id(text: str) -> bool:
+    """Tell whether a directory's name is an id of ours: `vol-` or `snap-` and 16 hexadecimal digits."""
+    head, _, digits = text.partition("-")
+    return head in ("vol", "snap") and len(digits) == 16 and set(digits) <= set("0123456789abcdef")
+
+
+def read_label(root: Path) -> Label:
+    """Return what the pool at `root` says of itself.
+
+    Raises:
+        Damaged: there is no readable pool.json, or a newer volrewind made it.
+    """
+    file = root / "pool.json"
+    try:
+        label = msgspec.json.decode(file.read_bytes(), type=Label)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Damaged(f"{str(root)!r} is not a usable pool: {error}", hint="is it mounted? see `volrewind pool list`") from error
+    if label.version != LAYOUT_VERSION:
+        raise Damaged(
+            f"the pool at {str(root)!r} has layout version {label.version}; this volrewind knows version {LAYOUT_VERSION}",
+            hint="use the volrewind that made it, or a newer one",
+        )
+    return label
+
+
+def write_label(root: Path, label: Label) -> None:
+    """Make a directory a pool: its folders first, pool.json last."""
+    for folder in ("volumes", "snapshots", "trash", "operations"):
+        (root / folder).mkdir(exist_ok=True)
+    write_durably(root / "pool.json", msgspec.json.encode(label))

@@ -1,0 +1,116 @@
+"""Files that survive a power failure, and locks between processes."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from volrewind.clock import Clock, wait_until
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_AT_FDCWD = -100
+_RENAME_NOREPLACE, _RENAME_EXCHANGE = 1, 2  # linux/fs.h
+
+
+@contextmanager
+def directory_fd(path: Path) -> Iterator[int]:
+    """Open a directory for as long as the block runs."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def write_durably(path: Path, content: bytes) -> None:
+    """Make `path` hold `content`, all or nothing, also across a power failure: temporary file, fsync, rename, fsync."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with temporary.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.rename(path)
+    sync_directory(path.parent)
+
+
+def sync_directory(path: Path) -> None:
+    """Make the names in a directory survive a power failure."""
+    with directory_fd(path) as fd:
+        os.fsync(fd)
+
+
+def sync_file_system(path: Path) -> None:
+    """Write everything of the file system that holds `path` to its device."""
+    with directory_fd(path if path.is_dir() else path.parent) as fd:
+        if _libc.syncfs(fd):
+            _raise(path)
+
+
+def rename_new(source: Path, target: Path) -> None:
+    """Rename, never over something: FileExistsError when the target is there."""
+    _renameat2(source, target, _RENAME_NOREPLACE)
+
+
+def exchange(one: Path, other: Path) -> None:
+    """Swap two names in one step; nobody ever sees either missing."""
+    _renameat2(one, other, _RENAME_EXCHANGE)
+
+
+def _renameat2(source: Path, target: Path, flags: int) -> None:
+    if _libc.renameat2(_AT_FDCWD, os.fsencode(source), _AT_FDCWD, os.fsencode(target), flags):
+        _raise(target)
+
+
+def _raise(path: Path) -> None:
+    number = ctypes.get_errno()
+    raise OSError(number, os.strerror(number), str(path))
+
+
+def remove_file(path: Path) -> None:
+    """Make a file absent; one that is gone is fine."""
+    with suppress(FileNotFoundError):
+        path.unlink()
+
+
+@contextmanager
+def locked(path: Path, what: str, *, clock: Clock, deadline_seconds: float, shared: bool = False) -> Iterator[None]:
+    """Hold the flock of an existing file or directory; it ends with the process that holds it, however that ends.
+
+    Raises:
+        TimedOut: somebody else held it all the time.
+    """
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        wait_until(
+            lambda: _try_lock(fd, shared),
+            f"{what}, which another volrewind process holds",
+            clock=clock,
+            deadline_seconds=deadline_seconds,
+        )
+        yield
+    finally:
+        os.close(fd)
+
+
+def is_locked(path: Path) -> bool:
+    """Tell whether somebody holds the lock right now."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return not _try_lock(fd, shared=False)
+    finally:
+        os.close(fd)
+
+
+def _try_lock(fd: int, shared: bool) -> bool:
+    try:
+        fcntl.flock(fd, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in (errno.EAGAIN, errno.EACCES):
+            return False
+        raise
+    return True

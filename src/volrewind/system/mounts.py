@@ -1,0 +1,124 @@
+"""Mounts: what is mounted where, mounting, unmounting."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from volrewind.errors import InUse, Refused, ToolFailed
+from volrewind.system.process import run
+
+_ESCAPE = re.compile(r"\\([0-7]{3})")
+
+
+@dataclass(frozen=True)
+class Mount:
+    """One line of /proc/self/mountinfo. `root` is the path inside the file system that stands at `target`."""
+
+    target: Path
+    root: str
+    filesystem: str
+    source: str
+    device: str
+    options: tuple[str, ...]
+
+
+def mounts() -> tuple[Mount, ...]:
+    """Return every mount this process sees, in the order they were made."""
+    return parse_mountinfo(Path("/proc/self/mountinfo").read_bytes().decode("utf-8", "surrogateescape"))
+
+
+def parse_mountinfo(text: str) -> tuple[Mount, ...]:
+    """Return the mounts of a mountinfo text; fields are those of proc(5)."""
+    return tuple(_mount(line) for line in text.splitlines() if " - " in line)
+
+
+def _mount(line: str) -> Mount:
+    left, right = line.split(" - ", 1)
+    fields, (filesystem, source, *_) = left.split(" "), right.split(" ")
+    return Mount(
+        target=Path(_plain(fields[4])),
+        root=_plain(fields[3]),
+        filesystem=filesystem,
+        source=_plain(source),
+        device=fields[2],
+        options=tuple(fields[5].split(",")),
+    )
+
+
+def _plain(text: str) -> str:
+    """Undo the octal escapes of space, tab, newline and backslash."""
+    return _ESCAPE.sub(lambda match: chr(int(match[1], 8)), text)
+
+
+def mounted_at(target: Path) -> Mount | None:
+    """Return what is on top at exactly `target`; None when nothing is mounted there."""
+    wanted = Path(os.path.realpath(target))
+    found = [mount for mount in mounts() if mount.target == wanted]
+    return found[-1] if found else None
+
+
+def holding(path: Path) -> Mount:
+    """Return the mount that a path lies on."""
+    wanted = Path(os.path.realpath(path))
+    return max(
+        (mount for mount in mounts() if wanted.is_relative_to(mount.target)),
+        key=lambda mount: len(mount.target.parts),
+    )
+
+
+def mount(source: Path | str, target: Path, *, filesystem: str = "", options: Sequence[str] = ()) -> None:
+    """Mount, once: the target must be an empty directory without a mount.
+
+    Raises:
+        Refused: something is mounted there already, or the directory holds files a mount would hide.
+        ToolFailed: the kernel refused.
+    """
+    check_mount_point(target)
+    kind = ["-t", filesystem] if filesystem else []
+    run(["mount", *kind, *(["-o", ",".join(options)] if options else []), source, target])
+
+
+def bind(source: Path, target: Path, *, read_only: bool = False) -> None:
+    """Show the directory `source` at `target` too."""
+    check_mount_point(target)
+    run(["mount", "--bind", source, target])
+    if read_only:
+        run(["mount", "-o", "remount,bind,ro", target])
+
+
+def check_mount_point(target: Path) -> None:
+    """Refuse a target that is no empty directory, or that holds a mount."""
+    if mounted_at(target):
+        raise Refused(f"something is mounted at {str(target)!r} already", hint="choose another directory")
+    if not target.is_dir():
+        raise Refused(f"mount point {str(target)!r} is not a directory")
+    if any(target.iterdir()):
+        raise Refused(f"mount point {str(target)!r} is not empty", hint="a mount would hide what is in it")
+
+
+def be_unmounted(target: Path) -> None:
+    """Make nothing be mounted at exactly `target`, however many mounts lie on top of each other there.
+
+    Raises:
+        InUse: processes still use it.
+    """
+    while mounted_at(target):
+        try:
+            run(["umount", target])
+        except ToolFailed as error:
+            if mounted_at(target) is None:
+                return
+            raise InUse(
+                f"{str(target)!r} cannot be unmounted: {error.message}", hint=f"`fuser -vm {target}` shows who uses it"
+            ) from error
+
+
+def be_unmounted_and_gone(target: Path) -> None:
+    """Unmount, then remove the mount point, which must be empty: nothing is ever removed recursively here."""
+    be_unmounted(target)
+    if target.is_dir():
+        target.rmdir()

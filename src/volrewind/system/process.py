@@ -1,0 +1,102 @@
+"""Run outside programs: argument lists in, text out, typed errors."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from volrewind.errors import TimedOut, ToolFailed
+
+DEFAULT_TIMEOUT_SECONDS = 600.0
+_SBIN = ("/usr/local/sbin", "/usr/sbin", "/sbin")
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a program left behind; file names in its output may be no UTF-8, so they are surrogate-escaped."""
+
+    code: int
+    out: str
+    err: str
+
+
+def find(program: str) -> str | None:
+    """Return where a program is, also outside a user's PATH; None when it is not installed."""
+    return shutil.which(program, path=os.pathsep.join([os.environ.get("PATH", os.defpath), *_SBIN]))
+
+
+def run(
+    argv: Sequence[str | Path],
+    *,
+    ok: frozenset[int] = frozenset({0}),
+    timeout_seconds: float | None = DEFAULT_TIMEOUT_SECONDS,
+    environment: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    stdin: str = "",
+    stdout_path: Path | None = None,
+) -> Finished:
+    """Run a program to its end; `environment` is added to ours, and is where secrets belong.
+
+    Programs speak English (LC_ALL=C.UTF-8). With `stdout_path` its output goes into that new file instead.
+
+    Raises:
+        ToolFailed: it is not installed, or ended with a code that is not in `ok`.
+        TimedOut: it did not end in time, and was killed. None waits for ever, which only a user can interrupt.
+    """
+    program = find(str(argv[0]))
+    if program is None:
+        raise ToolFailed(
+            f"program {str(argv[0])!r} is not installed", hint=f"install {package_of(str(argv[0]))!r} with your package manager"
+        )
+    command = [program, *map(str, argv[1:])]
+    target = stdout_path.open("xb") if stdout_path else subprocess.PIPE
+    try:
+        done = subprocess.run(
+            command,
+            input=stdin.encode("utf-8", "surrogateescape"),
+            stdout=target,
+            stderr=subprocess.PIPE,
+            timeout=timeout_seconds,
+            env={**os.environ, "LC_ALL": "C.UTF-8", **(environment or {})},
+            cwd=cwd,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise TimedOut(f"gave up after {timeout_seconds:g} s waiting for {argv[0]} {argv[1:2]}") from error
+    finally:
+        if not isinstance(target, int):
+            target.close()
+    finished = Finished(done.returncode, _text(done.stdout), _text(done.stderr))
+    if finished.code not in ok:
+        raise ToolFailed(f"{_shown(argv)} ended with code {finished.code}: {_last_words(finished)}")
+    return finished
+
+
+_PACKAGES = {
+    "btrfs": "btrfs-progs", "mkfs.btrfs": "btrfs-progs", "mkfs.xfs": "xfsprogs", "xfs_growfs": "xfsprogs",
+    "mkfs.ext4": "e2fsprogs", "resize2fs": "e2fsprogs", "e2fsck": "e2fsprogs",
+    "zfs": "zfsutils-linux", "zpool": "zfsutils-linux", "losetup": "util-linux",
+}  # fmt: skip
+
+
+def package_of(program: str) -> str:
+    """Return the Debian package that holds a program."""
+    return _PACKAGES.get(program, program)
+
+
+def _text(output: bytes | None) -> str:
+    return (output or b"").decode("utf-8", "surrogateescape")
+
+
+def _shown(argv: Sequence[str | Path]) -> str:
+    words = " ".join(str(word) for word in argv)
+    return repr(words if len(words) <= 160 else words[:160] + " …")
+
+
+def _last_words(finished: Finished) -> str:
+    lines = [line for line in (finished.err or finished.out).splitlines() if line.strip()]
+    return " | ".join(lines[-3:])[:500] or "it said nothing"
