@@ -25,7 +25,7 @@ test: .venv/.dev ## every test but the proof: as root, on real file systems
 
 lint: .venv/.dev ## ruff, mypy --strict, the layers
 	@$(BIN)/ruff check --quiet
-	@$(BIN)/ruff format --check --quiet || { echo 'not formatted (make format):'; $(BIN)/ruff format --check | head -n -1; exit 1; }
+	@$(BIN)/ruff format --check --quiet --output-format concise || { echo 'not formatted: make format'; exit 1; }
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports --no-logo >.venv/layers 2>&1 || { cat .venv/layers; exit 1; }
 
