@@ -18,6 +18,8 @@ class Capability(Enum):
     BLOCK = "block"  # a volume can be a raw block device
     SHRINK = "shrink"  # the pool can give space back to the host
     CHECKSUMS = "checksums"  # silent corruption is noticed
+    MIRRORS = "mirrors"  # a volume can be the up-to-date copy of a directory, without a size
+    COPIES = "copies"  # a cut copies a directory from where it lies
     VOLUMES = "volumes"  # volumes can live in the pool, mounted where they are used
     ENCRYPTED = "encrypted"
     DEDUPLICATED = "deduplicated"

@@ -37,6 +37,7 @@ class BtrfsBackend(Backend):
             Capability.SHRINK,
             Capability.CHECKSUMS,
             Capability.VOLUMES,
+            Capability.MIRRORS,
         }
     )
 

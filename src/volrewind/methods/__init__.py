@@ -1,0 +1,1 @@
+"""How a volume gets a snapshot."""

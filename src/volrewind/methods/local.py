@@ -1,0 +1,218 @@
+"""The `local` method: directories and pool volumes of this host, no cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from volrewind.clock import Clock
+from volrewind.errors import NotFound, UsageError, VolrewindError
+from volrewind.model.capability import Capability
+from volrewind.model.names import legal_name, unique_name
+from volrewind.model.snapshot import Consistency, Snapshot
+from volrewind.model.target import Target, TargetKind
+from volrewind.model.volume import Origin, OriginKind, Volume
+from volrewind.plan.choose import Choice, DirectoryFacts, PoolFacts, choose
+from volrewind.pools.home import Home
+from volrewind.pools.mirror import refresh
+from volrewind.pools.pool import NewSnapshot, NewVolume, Pool
+from volrewind.system import btrfs, zfs
+from volrewind.system.files import locked
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A snapshot and the pool it is in."""
+
+    pool: Pool
+    snapshot: Snapshot
+
+
+@dataclass(frozen=True)
+class Source:
+    """A volume and the pool it is in."""
+
+    pool: Pool
+    volume: Volume
+
+    @property
+    def is_atomic(self) -> bool:
+        """Tell whether a cut of it is one moment."""
+        return Capability.ATOMIC in self.pool.capabilities and self.volume.origin.kind is not OriginKind.MIRROR
+
+    def live_places(self) -> tuple[Path, ...]:
+        """Return where its users see the data now."""
+        if self.volume.origin.kind in (OriginKind.MIRROR, OriginKind.DIRECT):
+            return (Path(self.volume.origin.path),)
+        return self.pool.backend.mounted_targets(self.volume)
+
+
+class LocalMethod:
+    """Snapshots of what this host holds, in the pools of one `Home`."""
+
+    def __init__(self, home: Home, clock: Clock) -> None:
+        self.home = home
+        self._clock = clock
+        self._pools: dict[str, Pool] = {}
+
+    def pool(self, name: str) -> Pool:
+        """Return a pool, mounted; asked twice, it is the same one."""
+        if name not in self._pools:
+            self._pools[name] = self.home.open(self.home.place(name))
+        return self._pools[name]
+
+    def pools(self) -> Iterator[Pool]:
+        """Yield every pool of this host, mounted.
+
+        Raises:
+            VolrewindError: one of them cannot be opened; nothing is left out in silence.
+        """
+        for place in self.home.places():
+            yield self.pool(place.name)
+
+    def reachable_pools(self) -> tuple[tuple[Pool, ...], tuple[VolrewindError, ...]]:
+        """Return the pools that can be opened, and the errors of the others."""
+        pools, errors = [], []
+        for place in self.home.places():
+            try:
+                pools.append(self.pool(place.name))
+            except VolrewindError as error:
+                errors.append(error)
+        return tuple(pools), tuple(errors)
+
+    def find(self, target: Target) -> Source:
+        """Return the volume of a target that has one already.
+
+        Raises:
+            NotFound: nothing was ever taken of it.
+            UsageError: several pools hold a volume of that name.
+        """
+        found = [Source(pool, volume) for pool in self.pools() for volume in pool.volumes() if _is(target, pool, volume)]
+        if not found:
+            raise NotFound(f"{target} is not protected yet: it has no snapshot", hint=f"`volrewind create {target}`")
+        if len(found) > 1:
+            names = ", ".join(f"pool:{one.pool.name}/{one.volume.name}" for one in found)
+            raise UsageError(f"{target} is in several pools", hint=f"say which one: {names}")
+        return found[0]
+
+    def snapshot(self, name: str) -> Kept:
+        """Return a snapshot by its name.
+
+        Raises:
+            NotFound: no pool has it.
+            UsageError: several pools have one of that name.
+        """
+        found = [Kept(pool, one) for pool in self.pools() for one in pool.snapshots() if name in (one.name, one.id)]
+        if not found:
+            raise NotFound(f"snapshot {name!r} does not exist", hint="`volrewind list` shows what there is")
+        if len(found) > 1:
+            raise UsageError(f"snapshot {name!r} is in several pools", hint=f"say its id: {', '.join(one.snapshot.id for one in found)}")
+        return found[0]
+
+    def choose(self, target: Target, *, pool_name: str = "") -> Choice:
+        """Return how a directory without a volume would be protected, and why."""
+        directory, pools = target.path, tuple(self.pools())
+        facts = DirectoryFacts(str(directory), cuttable_by=_cuttable_by(directory))
+        return choose(facts, [_pool_facts(pool, directory, facts.cuttable_by) for pool in pools], wanted_pool=pool_name)
+
+    def be_protected(self, target: Target, *, pool_name: str = "") -> tuple[Source, str]:
+        """Return the volume of a target, made now for a new directory, and the reason for the way it is cut."""
+        try:
+            source = self.find(target)
+        except NotFound:
+            if target.kind is TargetKind.VOLUME:
+                raise NotFound(f"volume {target} does not exist", hint="`volrewind volume create` makes one") from None
+            choice = self.choose(target, pool_name=pool_name)
+            return self._protect(target.path, choice), choice.reason
+        if pool_name and source.pool.name != pool_name:
+            raise UsageError(f"{target} has its snapshots in pool {source.pool.name!r} already, not in {pool_name!r}")
+        return source, _way(source)
+
+    def _protect(self, directory: Path, choice: Choice) -> Source:
+        pool = self.pool(choice.pool)
+        taken = {volume.name for volume in pool.volumes()}
+        name = unique_name(legal_name(directory.name or "root"), taken)
+        origin = Origin(kind=choice.way, path=str(directory))
+        return Source(pool, pool.create_volume(NewVolume(name=name, origin=origin)))
+
+    def take(self, source: Source, new: NewSnapshot, *, progress: Callable[[str], None] = lambda _: None) -> Snapshot:
+        """Take a snapshot, alone on the volume; a mirror is brought up to date first.
+
+        Raises:
+            UsageError: something is to be left out of a cut that takes everything.
+            NotFound: the directory is gone.
+        """
+        if new.excludes and source.is_atomic:
+            raise UsageError(
+                f"{source.volume.name!r} is cut as a whole, so nothing can be left out",
+                hint="leave out --exclude, or keep such files elsewhere",
+            )
+        for place in source.live_places():
+            if not place.is_dir():
+                raise NotFound(f"directory {str(place)!r} is gone", hint="`volrewind rollback` brings it back")
+        with self.working_on(source):
+            return self.take_held(source, new, progress=progress)
+
+    def take_held(self, source: Source, new: NewSnapshot, *, progress: Callable[[str], None] = lambda _: None) -> Snapshot:
+        """Take a snapshot inside `working_on`."""
+        consistency = Consistency.CRASH if source.is_atomic else Consistency.COPIED
+        if source.volume.origin.kind is OriginKind.MIRROR:
+            progress(f"bringing the mirror of {source.volume.origin.path} up to date")
+            self._refresh(source, new.excludes)
+        return source.pool.cut(source.volume, replace(new, consistency=consistency))
+
+    def _refresh(self, source: Source, excludes: tuple[str, ...]) -> None:
+        """Copy what changed; the mirror may take what is free above the pool's reserve, and no more."""
+        pool, volume = source.pool, source.volume
+        charged = pool.backend.charged_bytes(volume)
+        if charged is not None:
+            pool.backend.limit(volume, charged + pool.space().available_bytes)
+        with pool.backend.opened(volume) as live:
+            refresh(Path(volume.origin.path), live, excludes=excludes)
+
+    @contextmanager
+    def working_on(self, source: Source) -> Iterator[None]:
+        """Hold a volume alone: one long operation at a time."""
+        with locked(
+            source.pool.backend.volume_place(source.volume.id),
+            f"volume {source.volume.name!r}",
+            clock=self._clock,
+            deadline_seconds=self.home.deadline_seconds,
+        ):
+            yield
+
+
+def _way(source: Source) -> str:
+    place = f"pool {source.pool.name!r}"
+    match source.volume.origin.kind:
+        case OriginKind.MIRROR:
+            return f"{source.volume.origin.path} is brought up to date in {place}, then cut there"
+        case OriginKind.DIRECT if not source.is_atomic:
+            return f"{source.volume.origin.path} is copied into {place}"
+        case _:
+            return f"a volume of {place}, cut in an instant"
+
+
+def _is(target: Target, pool: Pool, volume: Volume) -> bool:
+    if target.kind is TargetKind.VOLUME:
+        return volume.name == target.volume and target.pool in ("", pool.name)
+    return volume.origin.path == str(target.path) or str(target.path) in volume.targets
+
+
+def _pool_facts(pool: Pool, directory: Path, cuttable_by: str) -> PoolFacts:
+    same = False
+    if cuttable_by == pool.backend.kind == "btrfs":
+        same = btrfs.file_system_uuid(directory) == btrfs.file_system_uuid(pool.backend.root)
+    if cuttable_by == pool.backend.kind == "zfs":
+        same = zfs.same_pool(directory, pool.backend.root)
+    return PoolFacts(pool.name, pool.backend.kind, pool.capabilities, same)
+
+
+def _cuttable_by(directory: Path) -> str:
+    if not directory.is_dir():
+        raise NotFound(f"directory {str(directory)!r} does not exist")
+    if btrfs.is_subvolume(directory):
+        return "btrfs"
+    return "zfs" if zfs.is_dataset(directory) else ""

@@ -1,0 +1,94 @@
+"""Pools and their volumes: make, list, mount, resize, remove."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from volrewind.errors import VolrewindError
+from volrewind.model.volume import Volume
+from volrewind.pools.home import NewPool, Place
+from volrewind.pools.pool import NewVolume, PoolSpace
+from volrewind.services.environment import Environment
+from volrewind.services.snapshots import source_of
+
+__all__ = ["NewPool", "NewVolume", "Place"]
+
+
+@dataclass(frozen=True)
+class ListedPool:
+    """A pool in a list; `space` is None and `problem` says why when it cannot be opened."""
+
+    place: Place
+    space: PoolSpace | None
+    problem: str
+
+
+@dataclass(frozen=True)
+class ListedVolume:
+    """A volume in a list, with its pool and where its users see it."""
+
+    volume: Volume
+    pool: str
+    source: str
+    mounted: tuple[Path, ...]
+    used_bytes: int | None
+
+
+def create_pool(environment: Environment, new: NewPool) -> ListedPool:
+    """Make a pool."""
+    pool = environment.local.home.create(new)
+    return ListedPool(environment.local.home.place(new.name), pool.space(), "")
+
+
+def list_pools(environment: Environment) -> tuple[ListedPool, ...]:
+    """Return every pool by name, also those that cannot be opened."""
+    return tuple(_listed(environment, place) for place in environment.local.home.places())
+
+
+def _listed(environment: Environment, place: Place) -> ListedPool:
+    try:
+        return ListedPool(place, environment.local.pool(place.name).space(), "")
+    except VolrewindError as error:
+        return ListedPool(place, None, error.message)
+
+
+def mount_pool(environment: Environment, name: str) -> tuple[Volume, ...]:
+    """Mount a pool and every volume whose record says where; returns those that were not mounted before."""
+    home = environment.local.home
+    pool = home.open(home.place(name))
+    pool.sweep()
+    return home.mount_volumes(home.place(name))
+
+
+def unmount_pool(environment: Environment, name: str) -> None:
+    """Unmount a pool and its volumes; the next command that needs it mounts it again."""
+    home = environment.local.home
+    home.be_unmounted(home.place(name))
+
+
+def resize_pool(environment: Environment, name: str, size_bytes: int) -> PoolSpace:
+    """Make a pool larger or, where it can be, smaller, while it is in use."""
+    home = environment.local.home
+    home.resize(home.place(name), size_bytes)
+    return environment.local.pool(name).space()
+
+
+def destroy_pool(environment: Environment, name: str, *, with_snapshots: bool = False) -> None:
+    """Remove a pool with its backing file; one that holds anything only `with_snapshots`."""
+    home = environment.local.home
+    home.destroy(home.place(name), with_snapshots=with_snapshots)
+
+
+def create_volume(environment: Environment, pool_name: str, new: NewVolume) -> Volume:
+    """Make an empty volume."""
+    return environment.local.pool(pool_name).create_volume(new)
+
+
+def list_volumes(environment: Environment) -> tuple[ListedVolume, ...]:
+    """Return every volume, by pool and age."""
+    return tuple(
+        ListedVolume(volume, pool.name, source_of(volume), pool.backend.mounted_targets(volume), pool.backend.charged_bytes(volume))
+        for pool in environment.local.pools()
+        for volume in pool.volumes()
+    )

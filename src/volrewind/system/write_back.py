@@ -1,0 +1,27 @@
+"""Writing a snapshot's content back into a live directory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from volrewind.system.process import run
+
+
+def write_back_command(source: Path, target: Path, *, excludes: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return the command that makes `target` hold what `source` holds.
+
+    Each changed file is replaced whole, by a rename, so that nobody reads half a file. What the snapshot left out
+    (`excludes`) stays as it is: without --delete-excluded rsync protects it.
+    """
+    left_out = [f"--exclude={pattern}" for pattern in excludes]
+    return ("rsync", "-aHAXS", "--numeric-ids", "--delete-delay", "--one-file-system", *left_out, "--", f"{source}/", f"{target}/")
+
+
+def write_back(source: Path, target: Path, *, excludes: Sequence[str] = ()) -> None:
+    """Run it; may be repeated after an interruption.
+
+    Raises:
+        ToolFailed: something could not be read or written.
+    """
+    run(write_back_command(source, target, excludes=excludes), timeout_seconds=None)

@@ -1,0 +1,61 @@
+"""The composition root: what is made of what."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from volrewind.clock import Clock, SystemClock
+from volrewind.errors import UsageError
+from volrewind.methods.local import LocalMethod
+from volrewind.pools.home import Home
+from volrewind.pools.pool import DEFAULT_DEADLINE_SECONDS
+from volrewind.services.environment import Environment
+
+ROOT_STATE = Path("/var/lib/volrewind")
+
+
+def environment_of(
+    variables: Mapping[str, str],
+    *,
+    clock: Clock | None = None,
+    zone: str = "",
+    deadline_seconds: float = DEFAULT_DEADLINE_SECONDS,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Environment:
+    """Return what the verbs need on this host.
+
+    `VOLREWIND_STATE` names the state directory; it defaults to /var/lib/volrewind for root, and to volrewind under
+    `XDG_DATA_HOME` (~/.local/share) for others.
+    """
+    clock = clock or SystemClock()
+    home = Home(_state(variables), clock, deadline_seconds)
+    return Environment(LocalMethod(home, clock), clock, zone_of(zone or variables.get("TZ", "")), Path.cwd(), progress)
+
+
+def _state(variables: Mapping[str, str]) -> Path:
+    if named := variables.get("VOLREWIND_STATE"):
+        return Path(named).absolute()
+    if os.geteuid() == 0:
+        return ROOT_STATE
+    data = variables.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return Path(data) / "volrewind"
+
+
+def zone_of(name: str) -> ZoneInfo:
+    """Return a time zone by its IANA name; "" is the host's own, or UTC where that cannot be told.
+
+    Raises:
+        UsageError: there is no such zone.
+    """
+    try:
+        return ZoneInfo(name.lstrip(":") if name else _host_zone())
+    except (KeyError, ValueError, OSError) as error:
+        raise UsageError(f"time zone {name!r} is not known", hint="write it like Europe/Paris") from error
+
+
+def _host_zone() -> str:
+    _, found, name = str(Path("/etc/localtime").resolve()).partition("/zoneinfo/")
+    return name if found else "UTC"
