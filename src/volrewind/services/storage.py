@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from volrewind.errors import VolrewindError
+from volrewind.model.target import Target
 from volrewind.model.volume import Volume
 from volrewind.pools.home import NewPool, Place
 from volrewind.pools.pool import NewVolume, PoolSpace
 from volrewind.services.environment import Environment
 from volrewind.services.snapshots import source_of
+from volrewind.system.reflink import can_reflink
 
 __all__ = ["NewPool", "NewVolume", "Place"]
 
@@ -92,3 +95,39 @@ def list_volumes(environment: Environment) -> tuple[ListedVolume, ...]:
         for pool in environment.local.pools()
         for volume in pool.volumes()
     )
+
+
+def mount_volume(environment: Environment, target: Target, place: Path, *, read_only: bool = False) -> Volume:
+    """Mount a volume, from now on whenever its pool is mounted."""
+    source = environment.local.find(target)
+    return source.pool.mount(source.volume, place.resolve(), read_only=read_only)
+
+
+def unmount_volume(environment: Environment, target: Target) -> Volume:
+    """Unmount a volume wherever it is mounted."""
+    source = environment.local.find(target)
+    volume = source.volume
+    for place in (*source.pool.backend.mounted_targets(volume), *map(Path, volume.targets)):
+        volume = source.pool.unmount(volume, place)
+    return volume
+
+
+def resize_volume(environment: Environment, target: Target, size_bytes: int) -> Volume:
+    """Give a volume a new size while it is in use."""
+    source = environment.local.find(target)
+    return source.pool.resize_volume(source.volume, size_bytes)
+
+
+def delete_volume(environment: Environment, target: Target) -> None:
+    """Delete a volume that is not mounted; its snapshots stay where they can."""
+    source = environment.local.find(target)
+    source.pool.delete_volume(source.volume)
+
+
+def default_kind(environment: Environment) -> str:
+    """Return the kind of pool this user can have: btrfs for root, else what the file system allows."""
+    if os.geteuid() == 0:
+        return "btrfs"
+    state = environment.local.home.state
+    state.mkdir(parents=True, exist_ok=True)
+    return "reflink" if can_reflink(state) else "restic"

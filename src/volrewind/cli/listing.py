@@ -1,0 +1,149 @@
+"""list, describe, status."""
+
+from __future__ import annotations
+
+import click
+
+from volrewind.cli.output import Column, age_of, emit, emit_document, environment, output_option, print_table, shown, size_of
+from volrewind.cli.parsing import targets_of
+from volrewind.services.documents import (
+    Document,
+    damage_document,
+    described_document,
+    listed_document,
+    status_document,
+)
+from volrewind.services.snapshots import describe, list_snapshots
+
+_COLUMNS = (
+    Column("NAME", lambda one: one["name"]),
+    Column("SOURCE", lambda one: one["source"]),
+    Column("READY", lambda one: str(one["ready"]).lower()),
+    Column("SIZE", lambda one: size_of(one["sizeBytes"])),
+    Column("POOL", lambda one: one["pool"]),
+    Column("AGE", age_of),
+    Column("CREATED", lambda one: one["created"], wide=True),
+    Column("CONSISTENCY", lambda one: one["consistency"], wide=True),
+    Column("PURPOSE", lambda one: one["purpose"], wide=True),
+    Column("HOLD", lambda one: "yes" if one["hold"] else "", wide=True),
+    Column("NOTE", lambda one: one["note"], wide=True),
+)
+
+
+@click.command("list")
+@click.argument("targets", nargs=-1)
+@click.option("--local", is_flag=True, help="Speak of this host (there is nothing else yet).")
+@output_option
+def list_command(targets: tuple[str, ...], local: bool, output: str) -> None:
+    """List the snapshots of TARGETs, or of everything, oldest first.
+
+    \b
+    volrewind list
+    volrewind list ./data -o wide
+    """
+    here = environment()
+    listed, damages = list_snapshots(here, targets_of(here, targets))
+    emit([listed_document(one) for one in listed], _COLUMNS, output, empty="no snapshots; `volrewind create ./directory` takes one")
+    for damage in damages:
+        document = damage_document(damage)
+        click.echo(f"damaged, set aside: {shown(document['place'])}: {shown(document['reason'])}", err=True)
+
+
+@click.command("describe")
+@click.argument("name")
+@click.option("--no-sizes", is_flag=True, help="Do not count what it holds, which may read every file's extents.")
+@output_option
+def describe_command(name: str, no_sizes: bool, output: str) -> None:
+    """Show everything about snapshot NAME, and what deleting it would do.
+
+    \b
+    volrewind describe data-20260101-020000
+    """
+    document = described_document(describe(environment(), name, count_sizes=not no_sizes))
+    if output in ("json", "yaml"):
+        emit_document(document, output)
+    elif output == "name":
+        click.echo(document["name"])
+    else:
+        _print_description(document)
+
+
+def _print_description(document: Document) -> None:
+    rows = {
+        "Name": document["name"],
+        "Source": document["source"],
+        "Volume": document["volume"] + ("" if document["volumeExists"] else " (gone)"),
+        "Pool": document["pool"],
+        "State": document["state"],
+        "Created": f"{document['created']} ({age_of(document)} ago)",
+        "Consistency": document["consistency"],
+        "Purpose": document["purpose"],
+        "Volume size": size_of(document["sizeBytes"]),
+        "Holds": size_of(document["heldBytes"]),
+        "Holds alone": f"{size_of(document['freedBytes'])} (what deleting it frees)",
+        "Hold": "yes" if document["hold"] else "no",
+        "Note": document["note"] or "-",
+        "Labels": ", ".join(f"{key}={value}" for key, value in document["labels"].items()) or "-",
+        "Left out": ", ".join(document["excludes"]) or "nothing",
+        "Missing": ", ".join(document["missing"]) or "nothing",
+        "Clones": ", ".join(document["clones"]) or "none",
+        "Deleting it": document["deletion"],
+        "Id": document["id"],
+    }
+    for key, value in rows.items():
+        click.echo(f"{key + ':':<14}{shown(value)}")
+
+
+@click.command("status")
+@click.argument("targets", nargs=-1)
+@click.option("--within", default="", metavar="DURATION", help="A newest snapshot older than this is a problem, e.g. 2d.")
+@click.option("--local", is_flag=True, help="Speak of this host (there is nothing else yet).")
+@output_option
+def status_command(targets: tuple[str, ...], within: str, local: bool, output: str) -> None:
+    """Show each volume's newest good snapshot, each pool's space, and what is wrong. Exit code 1 when something is.
+
+    \b
+    volrewind status --within 2d
+    """
+    from volrewind.model.quantity import parse_duration
+    from volrewind.services.status import status
+
+    here = environment()
+    found = status(here, within=parse_duration(within) if within else None, targets=targets_of(here, targets))
+    document = status_document(found)
+    if output in ("json", "yaml"):
+        emit_document(document, output)
+    else:
+        _print_status(document)
+    if not found.is_well:
+        raise click.exceptions.Exit(1)
+
+
+def _print_status(document: Document) -> None:
+    if document["volumes"]:
+        print_table(
+            document["volumes"],
+            (
+                Column("SOURCE", lambda one: one["source"]),
+                Column("POOL", lambda one: one["pool"]),
+                Column("GOOD", lambda one: str(one["goodSnapshots"])),
+                Column("NEWEST", lambda one: one["newest"] or "-"),
+                Column("AGE", age_of),
+                Column("PROBLEMS", lambda one: "; ".join(one["problems"])),
+            ),
+        )
+        click.echo()
+    print_table(
+        document["pools"],
+        (
+            Column("POOL", lambda one: one["name"]),
+            Column("KIND", lambda one: one["kind"]),
+            Column("SIZE", lambda one: size_of(one["totalBytes"])),
+            Column("FREE", lambda one: size_of(one["freeBytes"])),
+            Column("RESERVE", lambda one: size_of(one["reserveBytes"])),
+            Column("PROMISED", lambda one: size_of(one["promisedBytes"])),
+            Column("PROBLEMS", lambda one: "; ".join(one["problems"])),
+        ),
+    )
+    for problem in document["problems"]:
+        click.echo(f"problem: {shown(problem)}", err=True)

@@ -1,0 +1,105 @@
+"""The `volrewind` program: its commands by name, loaded when they are run, and what a failure looks like."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from importlib import import_module
+from types import FrameType
+from typing import NoReturn
+
+import click
+
+from volrewind import __version__
+from volrewind.errors import Interrupted, VolrewindError
+
+# name: (module in this package, what `--help` says); a command's function is named like the command.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "create": ("taking", "Take a snapshot of a directory or a volume."),
+    "list": ("listing", "List snapshots."),
+    "describe": ("listing", "Show everything about a snapshot."),
+    "status": ("listing", "Show how every volume and pool stands."),
+    "diff": ("looking", "Compare two snapshots, or a snapshot and now."),
+    "ls": ("looking", "List what a snapshot holds."),
+    "cat": ("looking", "Print a file of a snapshot."),
+    "cp": ("looking", "Bring one file or folder back."),
+    "restore": ("returning", "Bring a snapshot back beside the original."),
+    "rollback": ("returning", "Bring a volume back in place."),
+    "undo": ("returning", "Take the last rollback back."),
+    "clone": ("returning", "Make a writable volume from a snapshot."),
+    "delete": ("taking", "Delete snapshots."),
+    "hold": ("taking", "Keep snapshots from ever being pruned."),
+    "release": ("taking", "Take snapshots off hold."),
+    "cleanup": ("pruning", "Delete old snapshots, by rules or by age."),
+    "adopt": ("adopting", "Move a directory into a pool, mounted at the same place."),
+    "pool": ("pools", "Make, list, mount, resize and remove pools."),
+    "volume": ("volumes", "Make, list, mount, resize and remove volumes of pools."),
+}
+
+
+class _Lazy(click.Group):
+    """A group that knows its commands' summaries without loading them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command = getattr(import_module(f"volrewind.cli.{COMMANDS[cmd_name][0]}"), f"{cmd_name}_command")
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+
+
+@click.command(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="volrewind %(version)s")
+def cli() -> None:
+    """The Time Machine of volumes.
+
+    A target with a slash (./data, /srv/app) is a directory, pool:NAME a volume of a pool.
+
+    \b
+    volrewind pool create main          once: a place for snapshots
+    volrewind create ./data             take one
+    volrewind diff SNAPSHOT             what changed since
+    volrewind rollback SNAPSHOT         be back
+    """
+
+
+def main() -> NoReturn:
+    """Run the command line and end with its exit code."""
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # always text streams here
+    try:
+        cli(standalone_mode=False)
+    except VolrewindError as error:
+        _fail(error.message, error.hint, error.exit_code)
+    except click.exceptions.Exit as error:
+        sys.exit(error.exit_code)
+    except click.UsageError as error:
+        error.show()
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        _fail("interrupted; what was begun is swept away or finished by the next command", "", Interrupted.exit_code)
+    except PermissionError as error:
+        _fail(f"not permitted: {error.filename or error.strerror!r}", "try it as root", 1)
+    except OSError as error:
+        _fail(f"the system refused: {error.strerror or error} ({error.filename or 'no file named'})", "`volrewind status` shows how the pools are", 1)
+    sys.exit(0)
+
+
+def _stop(_: int, __: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _fail(message: str, hint: str, code: int) -> NoReturn:
+    click.echo(f"volrewind: {message}", err=True)
+    if hint:
+        click.echo(f"hint: {hint}", err=True)
+    sys.exit(code)

@@ -1,0 +1,139 @@
+"""pool create, list, mount, unmount, resize, unit, destroy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from volrewind.cli.output import Column, emit, environment, output_option, shown, size_of
+from volrewind.model.quantity import format_size, parse_size
+from volrewind.services import storage
+from volrewind.services.documents import pool_document
+
+
+@click.group("pool")
+def pool_command() -> None:
+    """Pools: where snapshots live."""
+
+
+@pool_command.command("create")
+@click.argument("name", default="main")
+@click.option("--kind", type=click.Choice(("btrfs", "image", "zfs", "reflink", "restic")), default=None, help="How bytes are cloned; btrfs by default (reflink or restic without root).")
+@click.option("--size", default="", help="The size of its backing file, e.g. 20Gi; a quarter of what is free by default.")
+@click.option("--sparse", is_flag=True, help="Do not allocate the backing file in full; the host can then fill up under it.")
+@click.option("--at", "place", default="", metavar="DIRECTORY", help="In this directory of a file system of the host's own.")
+@click.option("--dataset", default="", help="The ZFS dataset to make volumes under (kind zfs).")
+@click.option("--limits/--no-limits", default=None, help="Sizes by btrfs simple quotas; kernels before 6.7 then refuse it.")
+def create(name: str, kind: str | None, size: str, sparse: bool, place: str, dataset: str, limits: bool | None) -> None:
+    """Make a pool.
+
+    \b
+    volrewind pool create main --size 20Gi
+    volrewind pool create fast --kind image --size 50Gi
+    """
+    here = environment()
+    made = storage.create_pool(
+        here,
+        storage.NewPool(
+            name=name,
+            kind=kind or storage.default_kind(here),
+            size_bytes=parse_size(size) if size else None,
+            sparse=sparse,
+            at=here.working_directory / Path(place) if place else None,
+            limits=limits,
+            dataset=dataset,
+        ),
+    )
+    where = made.place.backing or made.place.root
+    click.echo(f"pool {name!r} ({made.place.kind}), {format_size(made.space.total_bytes if made.space else None)}, in {shown(where)}")
+    if made.place.limits:
+        click.echo("  volumes' sizes are enforced by simple quotas; kernels before 6.7 refuse this pool (--no-limits avoids that)")
+
+
+@pool_command.command("list")
+@output_option
+def list_pools(output: str) -> None:
+    """List the pools of this host.
+
+    \b
+    volrewind pool list
+    """
+    columns = (
+        Column("NAME", lambda one: one["name"]),
+        Column("KIND", lambda one: one["kind"]),
+        Column("SIZE", lambda one: size_of(one["totalBytes"])),
+        Column("FREE", lambda one: size_of(one["freeBytes"])),
+        Column("AVAILABLE", lambda one: size_of(one["availableBytes"])),
+        Column("PROBLEM", lambda one: one["problem"]),
+        Column("ROOT", lambda one: one["root"], wide=True),
+        Column("BACKING", lambda one: one["backing"], wide=True),
+    )
+    documents = [pool_document(one) for one in storage.list_pools(environment())]
+    emit(documents, columns, output, empty="no pools; `volrewind pool create main` makes one")
+
+
+@pool_command.command("mount")
+@click.argument("name", default="main")
+def mount(name: str) -> None:
+    """Mount a pool, and its volumes where they were mounted before; a boot runs this (see `unit`).
+
+    \b
+    volrewind pool mount main
+    """
+    for volume in storage.mount_pool(environment(), name):
+        click.echo(f"mounted {volume.name} at {', '.join(volume.targets)}")
+
+
+@pool_command.command("unmount")
+@click.argument("name", default="main")
+def unmount(name: str) -> None:
+    """Unmount a pool and its volumes. The next command that needs it mounts it again.
+
+    \b
+    volrewind pool unmount main
+    """
+    storage.unmount_pool(environment(), name)
+
+
+@pool_command.command("resize")
+@click.argument("name")
+@click.argument("size")
+def resize(name: str, size: str) -> None:
+    """Make a pool larger or, where it can be, smaller, while it is in use.
+
+    \b
+    volrewind pool resize main 40Gi
+    """
+    space = storage.resize_pool(environment(), name, parse_size(size))
+    click.echo(f"{format_size(space.total_bytes)}, {format_size(space.free_bytes)} free")
+
+
+@pool_command.command("unit")
+@click.argument("name", default="main")
+@click.option("--yes", is_flag=True, help="Install and enable it; otherwise it is only printed.")
+def unit(name: str, yes: bool) -> None:
+    """Print the systemd unit that mounts a pool at boot; install it with --yes.
+
+    \b
+    volrewind pool unit main
+    """
+    from volrewind.services import boot
+
+    if not yes:
+        click.echo(boot.unit_text(environment(), name), nl=False)
+        return
+    click.echo(f"installed {boot.install_unit(environment(), name)}")
+
+
+@pool_command.command("destroy")
+@click.argument("name")
+@click.option("--with-snapshots", is_flag=True, help="Lose every volume and snapshot in it.")
+def destroy(name: str, with_snapshots: bool) -> None:
+    """Remove a pool and its backing file; refused while it holds anything.
+
+    \b
+    volrewind pool destroy main
+    """
+    storage.destroy_pool(environment(), name, with_snapshots=with_snapshots)
+    click.echo(f"pool {name!r} is gone")

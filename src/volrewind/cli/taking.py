@@ -1,0 +1,131 @@
+"""create, delete, hold, release."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import click
+
+from volrewind.cli.output import emit_document, environment, output_option, shown
+from volrewind.cli.parsing import labels_of, targets_of
+from volrewind.errors import SomeFailed, UsageError, VolrewindError
+from volrewind.model.snapshot import Snapshot
+from volrewind.services import snapshots
+from volrewind.services.documents import Document, snapshot_document
+from volrewind.services.environment import Environment
+from volrewind.services.snapshots import CreateRequest, Taken, source_of
+
+
+@click.command("create")
+@click.argument("targets", nargs=-1, required=True)
+@click.option("--name", default="", help="Its name; <volume>-YYYYMMDD-HHMMSS (UTC) by default.")
+@click.option("--pool", default="", help="The pool for a directory that has none yet.")
+@click.option("--note", default="", help="A note to keep with it.")
+@click.option("--label", "labels", multiple=True, metavar="KEY=VALUE", help="A label to keep with it.")
+@click.option("--exclude", "excludes", multiple=True, metavar="PATTERN", help="Leave files out (rsync's patterns); recorded.")
+@click.option("--allow-nested", is_flag=True, help="Go on where subvolumes inside would be missing; they are recorded.")
+@output_option
+def create_command(
+    targets: tuple[str, ...],
+    name: str,
+    pool: str,
+    note: str,
+    labels: tuple[str, ...],
+    excludes: tuple[str, ...],
+    allow_nested: bool,
+    output: str,
+) -> None:
+    """Take a snapshot of each TARGET, the right way for it, and say which way and why.
+
+    \b
+    volrewind create ./data
+    volrewind create /srv/app --exclude 'cache/' --note 'before the update'
+    volrewind create pool:pgdata
+    """
+    if name and len(targets) > 1:
+        raise UsageError("--name is for one target", hint="leave it out: each snapshot gets a name of its own")
+    here = environment()
+    wanted = targets_of(here, targets)
+    taken: list[Taken] = []
+    failed = []
+    for target in wanted:
+        request = CreateRequest(target, name, pool, note, labels_of(labels), excludes, allow_nested)
+        try:
+            taken.append(snapshots.create(here, request))
+        except VolrewindError as error:
+            if len(wanted) == 1:
+                raise
+            failed.append(f"{target}: {error.message}")
+        else:
+            if output in ("table", "wide"):
+                _say(taken[-1])
+    if output == "name":
+        for one in taken:
+            click.echo(one.snapshot.name)
+    elif output in ("json", "yaml"):
+        emit_document([_document(here, one) for one in taken], output)
+    if failed:
+        raise SomeFailed(f"{len(failed)} of {len(wanted)} targets have no snapshot: {'; '.join(failed)}")
+
+
+def _say(taken: Taken) -> None:
+    click.echo(f"{taken.snapshot.name}   {taken.snapshot.consistency.value}   in {taken.cut_seconds * 1000:.0f} ms")
+    click.echo(f"  {shown(taken.reason)}")
+    for path in taken.snapshot.missing:
+        click.echo(f"  missing in it: {shown(path)} (a subvolume of its own)")
+
+
+def _document(here: Environment, taken: Taken) -> Document:
+    volume = here.local.pool(taken.pool).volume(taken.snapshot.volume_id)
+    document = snapshot_document(taken.snapshot, pool=taken.pool, source=source_of(volume))
+    return {**document, "reason": taken.reason, "seconds": round(taken.cut_seconds, 4)}
+
+
+@click.command("delete")
+@click.argument("names", nargs=-1, required=True)
+@click.option("--allow-last", is_flag=True, help="Also the last good snapshot of a volume.")
+def delete_command(names: tuple[str, ...], allow_last: bool) -> None:
+    """Delete snapshots by NAME; any of them, in any order.
+
+    \b
+    volrewind delete data-20260101-020000
+    """
+    here = environment()
+    _each(names, "deleted", lambda name: snapshots.delete(here, name, allow_last=allow_last))
+
+
+@click.command("hold")
+@click.argument("names", nargs=-1, required=True)
+def hold_command(names: tuple[str, ...]) -> None:
+    """Put snapshots on hold: neither rules nor `delete` remove them.
+
+    \b
+    volrewind hold data-20260101-020000
+    """
+    here = environment()
+    _each(names, "on hold", lambda name: snapshots.hold(here, name, held=True))
+
+
+@click.command("release")
+@click.argument("names", nargs=-1, required=True)
+def release_command(names: tuple[str, ...]) -> None:
+    """Take snapshots off hold.
+
+    \b
+    volrewind release data-20260101-020000
+    """
+    here = environment()
+    _each(names, "not on hold", lambda name: snapshots.hold(here, name, held=False))
+
+
+def _each(names: tuple[str, ...], done: str, do: Callable[[str], Snapshot]) -> None:
+    failed: list[VolrewindError] = []
+    for name in names:
+        try:
+            click.echo(f"{do(name).name} {done}")
+        except VolrewindError as error:
+            if len(names) == 1:
+                raise
+            failed.append(error)
+    if failed:
+        raise SomeFailed("; ".join(error.message for error in failed), hint=failed[0].hint)
