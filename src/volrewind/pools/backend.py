@@ -28,6 +28,7 @@ class Backend(ABC):
 
     kind: ClassVar[str]
     capabilities: ClassVar[frozenset[Capability]]
+    filesystem: ClassVar[str] = ""  # what a user sees inside a volume, unless another is asked for
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -39,6 +40,10 @@ class Backend(ABC):
     def snapshot_place(self, snapshot_id: str) -> Path:
         """Return the directory that belongs to a snapshot in the pool."""
         return self.root / "snapshots" / snapshot_id
+
+    def check_place(self) -> None:
+        """Refuse a root whose file system cannot carry this backend, though it is of the right kind."""
+        return
 
     @abstractmethod
     def create(self, volume: Volume) -> None:
@@ -113,6 +118,10 @@ class Backend(ABC):
     def promised_bytes(self, volume: Volume, *, has_snapshots: bool) -> int:
         """Return what the volume may still take from the pool without asking."""
         return 0
+
+    def promised_after_cut(self, volume: Volume) -> int:
+        """Return what the volume may take from the pool once every block it holds is shared with a snapshot."""
+        return self.promised_bytes(volume, has_snapshots=True)
 
     def dirty_directories(self, older: Snapshot, newer: Snapshot) -> frozenset[str] | None:
         """Return every directory (relative, "" for the top) at or above a difference; None when only a full walk tells.

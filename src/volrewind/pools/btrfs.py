@@ -26,6 +26,7 @@ class BtrfsBackend(Backend):
     """
 
     kind: ClassVar[str] = "btrfs"
+    filesystem: ClassVar[str] = "btrfs"
     capabilities: ClassVar[frozenset[Capability]] = frozenset(
         {
             Capability.INSTANT,

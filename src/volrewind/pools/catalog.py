@@ -7,9 +7,10 @@ from pathlib import Path
 from volrewind.errors import UsageError
 from volrewind.pools.backend import Backend
 from volrewind.pools.btrfs import BtrfsBackend
+from volrewind.pools.image import ImageBackend
 
 # The file system each kind needs below it; "any" for those that only copy.
-FILE_SYSTEMS = {"btrfs": "btrfs"}
+FILE_SYSTEMS = {"btrfs": "btrfs", "image": "xfs"}
 
 
 def backend_of(kind: str, root: Path, *, has_limits: bool = False, dataset: str = "") -> Backend:
@@ -21,5 +22,7 @@ def backend_of(kind: str, root: Path, *, has_limits: bool = False, dataset: str 
     match kind:
         case "btrfs":
             return BtrfsBackend(root, has_limits=has_limits)
+        case "image":
+            return ImageBackend(root)
         case _:
             raise UsageError(f"pool kind {kind!r} is not known", hint=f"one of: {', '.join(FILE_SYSTEMS)}")

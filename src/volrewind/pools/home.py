@@ -256,6 +256,7 @@ class Home:
         kind = filesystem.kind_of(root)
         if FILE_SYSTEMS[place.kind] not in (kind, "any"):
             raise Refused(f"{place.root!r} lies on {kind}, and a pool of kind {place.kind!r} needs {FILE_SYSTEMS[place.kind]}")
+        backend_of(place.kind, root, has_limits=place.limits, dataset=place.dataset).check_place()
         self._dress(place)
         write_durably(self._descriptor(place.name), msgspec.json.encode(place))
 

@@ -387,7 +387,7 @@ class Pool:
             name=new.name,
             created=self._clock.now(),
             size_bytes=new.size_bytes,
-            filesystem=new.filesystem,
+            filesystem="" if new.block else new.filesystem or self.backend.filesystem,
             block=new.block,
             origin=new.origin,
             labels=new.labels,
@@ -428,7 +428,7 @@ class Pool:
         """Return what the volume may take more once it is cut, since every block is then shared."""
         has = any(snapshot.volume_id == volume.id for snapshot in content.snapshots)
         before = self.backend.promised_bytes(volume, has_snapshots=has)
-        return self.backend.promised_bytes(volume, has_snapshots=True) - before
+        return self.backend.promised_after_cut(volume) - before
 
     def _check_promise(self, wanted_bytes: int | None, content: Content) -> None:
         """Refuse before it is too late: what is promised, and the reserve, must stay within what is free."""

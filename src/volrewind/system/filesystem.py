@@ -55,14 +55,22 @@ def make_btrfs(device: Path, label: str, *, discard: bool) -> None:
 
 
 def make_xfs(device: Path, label: str = "", *, reflink: bool = True, discard: bool = False) -> None:
-    """Format a device; it is empty afterwards. XFS labels have at most 12 characters."""
+    """Format a device or an image file; it is empty afterwards. XFS labels have at most 12 characters."""
     named = ["-L", label[:12]] if label else []
     run(["mkfs.xfs", "-q", *([] if discard else ["-K"]), *named, "-m", f"reflink={int(reflink)}", device])
 
 
 def make_ext4(device: Path) -> None:
-    """Format a device or an image file; without a reserve for root, which only hides space in a volume."""
-    run(["mkfs.ext4", "-q", "-F", "-m", "0", "-E", "lazy_itable_init=1,lazy_journal_init=1,nodiscard", device])
+    """Format a device or an image file; without a reserve for root, which only hides space in a volume.
+
+    Blocks of 4096 bytes whatever the size: what lies below shares blocks of that size.
+    """
+    run(["mkfs.ext4", "-q", "-F", "-b", "4096", "-m", "0", "-E", "lazy_itable_init=1,lazy_journal_init=1,nodiscard", device])
+
+
+def grow_mounted(kind: str, device: Path, target: Path) -> None:
+    """Make an ext4 or xfs, mounted at `target`, as large as its device; as large already is fine."""
+    run(["resize2fs", device] if kind == "ext4" else ["xfs_growfs", "-d", target])
 
 
 def trim(path: Path) -> int:

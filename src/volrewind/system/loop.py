@@ -6,15 +6,19 @@ that LOOP_GET_STATUS64 reports.
 
 from __future__ import annotations
 
+import errno
 import os
 import struct
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from volrewind.system import ioctl
 from volrewind.system.process import run
 
-_LOOP_GET_STATUS64 = 0x4C05  # linux/loop.h
+# linux/loop.h
+_LOOP_GET_STATUS64, _LOOP_CONFIGURE, _LOOP_CTL_GET_FREE = 0x4C05, 0x4C0A, 0x4C82
+_AUTOCLEAR, _DIRECT_IO = 4, 16
 _STATUS_SIZE = 232  # sizeof(struct loop_info64)
 
 
@@ -22,6 +26,60 @@ def attach(backing: Path, *, direct: bool = True, read_only: bool = False) -> Pa
     """Return a new loop device over a file; direct I/O keeps the host from caching every block twice."""
     flags = [*(["--direct-io=on"] if direct else []), *(["--read-only"] if read_only else [])]
     return Path(run(["losetup", "--find", "--show", *flags, backing]).out.strip())
+
+
+@contextmanager
+def held(backing: Path) -> Iterator[Path]:
+    """Give the loop device of a file while the block runs; what is mounted from it in the block keeps it after that.
+
+    A device the file has already is taken again, since a file system must never be mounted through two. The kernel lets a
+    new one go with its last user, so even a killed process leaves none behind. Callers take turns (`files.locked`).
+    """
+    fd, device = _opened(backing) or _configured(backing)
+    try:
+        yield device
+    finally:
+        os.close(fd)
+
+
+def _opened(backing: Path) -> tuple[int, Path] | None:
+    """Open the device a file has; None when it has none."""
+    for device in devices_of(backing):
+        fd = os.open(device, os.O_RDWR | os.O_CLOEXEC)
+        status = backing.stat()
+        if _place_of(fd) == (status.st_dev, status.st_ino):
+            return fd, device
+        os.close(fd)  # let go between the listing and the opening
+    return None
+
+
+def _configured(backing: Path) -> tuple[int, Path]:
+    """Make and open a device that goes with its last user; needs Linux 5.8."""
+    file = os.open(backing, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        info = struct.pack("=QQQQQIIII64s112x", 0, 0, 0, 0, 0, 0, 0, 0, _AUTOCLEAR | _DIRECT_IO, os.fsencode(backing)[:63])
+        request = struct.pack("=II", file, 0) + info + bytes(64)
+        while True:
+            device = _free_device()
+            fd = os.open(device, os.O_RDWR | os.O_CLOEXEC)
+            try:
+                ioctl.call(fd, _LOOP_CONFIGURE, ioctl.buffer(request), path=device)
+            except OSError as error:
+                os.close(fd)
+                if error.errno != errno.EBUSY:  # somebody else took this one; ask for the next
+                    raise
+            else:
+                return fd, device
+    finally:
+        os.close(file)
+
+
+def _free_device() -> Path:
+    control = os.open("/dev/loop-control", os.O_RDWR | os.O_CLOEXEC)
+    try:
+        return Path(f"/dev/loop{ioctl.call(control, _LOOP_CTL_GET_FREE, 0)}")
+    finally:
+        os.close(control)
 
 
 def devices_of(backing: Path) -> tuple[Path, ...]:
@@ -42,13 +100,23 @@ def attached() -> Iterator[tuple[Path, tuple[int, int]]]:
         except OSError:
             continue
         try:
-            status = ioctl.buffer(b"", _STATUS_SIZE)
-            ioctl.call(fd, _LOOP_GET_STATUS64, status, path=device)
-        except OSError:
-            continue  # detached between the listing and the question
+            place = _place_of(fd)
         finally:
             os.close(fd)
-        yield device, _place(*struct.unpack_from("=QQ", status.raw))
+        if place is not None:
+            yield device, place
+
+
+def _place_of(fd: int) -> tuple[int, int] | None:
+    """Return the (device, inode) behind the loop device open at `fd`; None when there is none (any more)."""
+    status = ioctl.buffer(b"", _STATUS_SIZE)
+    try:
+        ioctl.call(fd, _LOOP_GET_STATUS64, status)
+    except OSError as error:
+        if error.errno == errno.ENXIO:
+            return None
+        raise
+    return _place(*struct.unpack_from("=QQ", status.raw))
 
 
 def _place(device: int, inode: int) -> tuple[int, int]:

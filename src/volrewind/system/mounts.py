@@ -87,7 +87,12 @@ def bind(source: Path, target: Path, *, read_only: bool = False) -> None:
     check_mount_point(target)
     run(["mount", "--bind", source, target])
     if read_only:
-        run(["mount", "-o", "remount,bind,ro", target])
+        be_read_only(target)
+
+
+def be_read_only(target: Path) -> None:
+    """Make one mount read-only; others of the same file system stay as they are."""
+    run(["mount", "-o", "remount,bind,ro", target])
 
 
 def check_mount_point(target: Path) -> None:
