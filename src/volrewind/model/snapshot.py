@@ -7,6 +7,8 @@ from enum import Enum
 
 import msgspec
 
+from volrewind.model.entry import FileKind
+
 
 class State(Enum):
     """How far a snapshot has come."""
@@ -70,10 +72,24 @@ class ChangeKind(Enum):
     CHANGED = "changed"
 
 
+class ChangeDetail(Enum):
+    """What of a path that is on both sides differs, the most telling first."""
+
+    TYPE = "type"  # a file became a directory, a link a file …
+    CONTENT = "content"  # a file was written to, a link leads elsewhere
+    METADATA = "metadata"  # mode, owner or extended attributes (ACLs) alone
+
+
 class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """One path that differs. Sizes are bytes; None where the path was, or is, no regular file."""
+    """One path that differs. Sizes are bytes; None where the path was, or is, no regular file.
+
+    `path` is relative, "." for the top. `what` is what is there now, or was when it is gone. `detail` is None
+    unless the kind is CHANGED.
+    """
 
     path: str
     kind: ChangeKind
+    what: FileKind
+    detail: ChangeDetail | None = None
     old_size_bytes: int | None = None
     new_size_bytes: int | None = None
