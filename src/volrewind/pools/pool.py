@@ -269,6 +269,8 @@ class Pool:
                 self.backend.cut(volume, snapshot.id, excludes=new.excludes)
                 new.on_cut()
                 self.backend.harden(volume, snapshot.id)
+                # only now: what was not written out before the cut is charged by it
+                snapshot = replace(snapshot, charged_bytes=self.backend.charged_bytes(volume))
                 self._records.write(snapshot)
             self._move_limit(volume, snapshot.charged_bytes)
         return snapshot
@@ -415,7 +417,6 @@ class Pool:
             size_bytes=volume.size_bytes,
             filesystem=volume.filesystem,
             block=volume.block,
-            charged_bytes=self.backend.charged_bytes(volume),
             epoch=volume.epoch,
             note=new.note,
             labels=new.labels,
