@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 
 from volrewind.clock import Clock
-from volrewind.errors import AlreadyThere, Damaged, NotFound, NotSupported, Refused
+from volrewind.errors import AlreadyThere, Damaged, NotFound, NotSupported, Refused, UsageError
 from volrewind.model.names import check_name
 from volrewind.model.volume import Volume
 from volrewind.pools.backing import Backing
@@ -214,6 +214,8 @@ class Home:
 
     def _planned(self, new: NewPool) -> Place:
         root = new.at or self.state / "pools" / new.name
+        if new.kind not in FILE_SYSTEMS:
+            raise UsageError(f"pool kind {new.kind!r} is not known", hint=f"one of: {', '.join(FILE_SYSTEMS)}")
         wanted = FILE_SYSTEMS[new.kind]
         in_host = new.at is not None or (new.size_bytes is None and filesystem.kind_of(self.state) == wanted)
         limits = new.limits
