@@ -14,7 +14,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import ClassVar
 
@@ -33,7 +33,9 @@ from volrewind.system.files import locked, remove_file, sync_directory, sync_fil
 SMALLEST_BYTES = {"ext4": 16 * 2**20, "xfs": 300 * 2**20, "": 2**20}
 # From here on a cut takes more than a second, and writers wait that long (measured November 2026).
 MANY_EXTENTS = 50_000
-_BLOCK = 4096  # XFS shares blocks of this size; a file's last one is rounded up to it
+# XFS shares blocks of this size, so files are rounded up to it, and loop devices have sectors of it: direct
+# I/O to a file that shares blocks knows no smaller ones, and what is inside must not see them change.
+_BLOCK = 4096
 _ATTACH_SECONDS = 60.0
 _FILE, _NEW_FILE = "disk.img", "disk.new"
 
@@ -137,9 +139,19 @@ class ImageBackend(Backend):
 
     def _grow(self, image: Path, volume: Volume, size_bytes: int) -> None:
         """Grow the file, its loop devices and what is in it, in use or not. May be repeated."""
-        _take_more(image, _whole_blocks(size_bytes))
-        for device in loop.devices_of(image):
-            loop.grow(device)
+        with self._attaching(image):
+            devices = loop.devices_of(image)
+            if devices and not filesystem.can_grow_mounted(volume.filesystem):
+                raise NotSupported(
+                    f"volume {volume.name!r} is mounted, and growing a mounted ext4 needs CAP_SYS_RESOURCE",
+                    hint="unmount it first",
+                )
+            _take_more(image, _whole_blocks(size_bytes))
+            for device in devices:
+                loop.grow(device)
+            if not devices and volume.filesystem == "ext4":
+                filesystem.grow_ext4(image)
+                return
         if not volume.block:
             with self._writable(image, volume.filesystem) as (device, target):
                 filesystem.grow_mounted(volume.filesystem, device, target)
@@ -185,12 +197,13 @@ class ImageBackend(Backend):
     def _mount(self, image: Path, kind: str, target: Path, *, options: tuple[str, ...] = ()) -> Path:
         """Mount an image and return its loop device, which goes with the last mount."""
         own = ("nouuid",) if kind == "xfs" else ()  # a clone has the UUID of its origin
-        with (
-            locked(image, f"image {str(image)!r}", clock=self._clock, deadline_seconds=_ATTACH_SECONDS),
-            loop.held(image) as device,
-        ):
+        with self._attaching(image), loop.held(image, sector_bytes=_BLOCK) as device:
             mounts.mount(device, target, filesystem=kind, options=(*own, *options))
             return device
+
+    def _attaching(self, image: Path) -> AbstractContextManager[None]:
+        """Be the only one who attaches a loop device to an image."""
+        return locked(image, f"image {str(image)!r}", clock=self._clock, deadline_seconds=_ATTACH_SECONDS)
 
     # mounts for users
 
@@ -220,9 +233,9 @@ class ImageBackend(Backend):
     def be_attached(self, volume: Volume) -> Path:
         """Return the loop device of a block volume; it stays until unmounted, or the host restarts."""
         image = self._live(volume)
-        with locked(image, f"image {str(image)!r}", clock=self._clock, deadline_seconds=_ATTACH_SECONDS):
+        with self._attaching(image):
             devices = loop.devices_of(image)
-            return devices[0] if devices else loop.attach(image)
+            return devices[0] if devices else loop.attach(image, sector_bytes=_BLOCK)
 
     def _is_view(self, mount: mounts.Mount) -> bool:
         return mount.target.is_relative_to(self._views.resolve())
@@ -230,7 +243,7 @@ class ImageBackend(Backend):
     # what it takes
 
     def held_bytes(self, snapshot: Snapshot) -> tuple[int, int]:
-        """Ask FIEMAP. What only two snapshots share counts for neither, though deleting both would free it."""
+        """Ask FIEMAP. What two snapshots share counts for neither, though deleting both frees it."""
         pieces = tuple(reflink.extents(self._image(snapshot.id)))
         return sum(piece.length for piece in pieces), sum(
             piece.length for piece in pieces if not piece.shared
@@ -258,8 +271,8 @@ class ImageBackend(Backend):
     def changed_ranges(self, older: Snapshot, newer: Snapshot) -> Iterator[tuple[int, int]]:
         """Yield the (start, length) in bytes that may differ between two snapshots of one volume.
 
-        Nothing is read, and nothing that differs is left out. Where one is larger, what lies beyond the other's
-        end is only yielded if it was written.
+        Nothing is read, and nothing that differs is left out. Where one is larger, what lies beyond the
+        other's end is only yielded if it was written.
         """
         return reflink.differing(
             reflink.extents(self._image(older.id)), reflink.extents(self._image(newer.id))

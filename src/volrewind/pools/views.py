@@ -1,8 +1,8 @@
 """Views: short-lived mounts through which we look into images ourselves.
 
-A view is a directory `<token>` with a mount at `mnt` and perhaps a throw-away clone `disk.img`. Whoever made it
-holds its flock, which ends with the process, so what can be locked was left behind. Nothing is ever removed
-recursively.
+A view is a directory `<token>` with a mount at `mnt` and perhaps a throw-away clone `disk.img`. Whoever
+made it holds its flock, which ends with the process, so what can be locked was left behind. Nothing is ever
+removed recursively.
 """
 
 from __future__ import annotations

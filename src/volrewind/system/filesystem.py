@@ -17,6 +17,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 _MAGICS = {0x9123683E: "btrfs", 0x58465342: "xfs", 0xEF53: "ext4", 0x01021994: "tmpfs", 0x2FC12FC1: "zfs",
            0x65735546: "fuse", 0x794C7630: "overlay", 0x6969: "nfs"}  # fmt: skip
 _FITRIM = 0xC0185879
+_CAP_SYS_RESOURCE = 1 << 24  # linux/capability.h
 _FIFREEZE, _FITHAW = 0xC0045877, 0xC0045878
 
 
@@ -55,9 +56,12 @@ def make_btrfs(device: Path, label: str, *, discard: bool) -> None:
 
 
 def make_xfs(device: Path, label: str = "", *, reflink: bool = True, discard: bool = False) -> None:
-    """Format a device or an image file; it is empty afterwards. XFS labels have at most 12 characters."""
+    """Format a device or an image file; it is empty afterwards. XFS labels have at most 12 characters.
+
+    Sectors of 4096 bytes, since a loop device over a file that shares blocks offers no smaller ones.
+    """
     named = ["-L", label[:12]] if label else []
-    run(["mkfs.xfs", "-q", *([] if discard else ["-K"]), *named, "-m", f"reflink={int(reflink)}", device])
+    run(["mkfs.xfs", "-q", *([] if discard else ["-K"]), *named, "-s", "size=4096", "-m", f"reflink={int(reflink)}", device])
 
 
 def make_ext4(device: Path) -> None:
@@ -68,9 +72,22 @@ def make_ext4(device: Path) -> None:
     run(["mkfs.ext4", "-q", "-F", "-b", "4096", "-m", "0", "-E", "lazy_itable_init=1,lazy_journal_init=1,nodiscard", device])
 
 
+def can_grow_mounted(kind: str) -> bool:
+    """Tell whether we may grow a mounted file system; ext4 wants CAP_SYS_RESOURCE (ext4_resize_begin)."""
+    status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+    capabilities = int(status.partition("CapEff:")[2].split(maxsplit=1)[0], 16)
+    return kind != "ext4" or bool(capabilities & _CAP_SYS_RESOURCE)
+
+
 def grow_mounted(kind: str, device: Path, target: Path) -> None:
     """Make an ext4 or xfs, mounted at `target`, as large as its device; as large already is fine."""
     run(["resize2fs", device] if kind == "ext4" else ["xfs_growfs", "-d", target])
+
+
+def grow_ext4(image: Path) -> None:
+    """Make an ext4 that nobody has mounted as large as the file it lies in, its journal replayed and all checked."""
+    run(["e2fsck", "-f", "-p", image], ok=frozenset({0, 1}), timeout_seconds=None)  # 1: errors were corrected
+    run(["resize2fs", image], timeout_seconds=None)
 
 
 def trim(path: Path) -> int:
