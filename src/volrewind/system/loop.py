@@ -1,7 +1,7 @@
 """Loop devices, known by the inode of their backing file.
 
-`backing_file` in /sys lies across mount namespaces and after renames, so a loop device is matched by the (device, inode)
-that LOOP_GET_STATUS64 reports.
+`backing_file` in /sys lies across mount namespaces and after renames, so a loop device is matched by the
+(device, inode) that LOOP_GET_STATUS64 reports.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _STATUS_SIZE = 232  # sizeof(struct loop_info64)
 def attach(backing: Path, *, direct: bool = True, read_only: bool = False, sector_bytes: int = 0) -> Path:
     """Return a new loop device over a file; direct I/O keeps the host from caching every block twice.
 
-    Without `sector_bytes` the kernel chooses: 512, but 4096 for an XFS file that shares blocks (seen on 6.18).
+    Without `sector_bytes` the kernel chooses: 512, but 4096 for an XFS file that shares blocks (Linux 6.18).
     """
     flags = [*(["--direct-io=on"] if direct else []), *(["--read-only"] if read_only else [])]
     if sector_bytes:
@@ -37,8 +37,9 @@ def attach(backing: Path, *, direct: bool = True, read_only: bool = False, secto
 def held(backing: Path, *, sector_bytes: int = 0) -> Iterator[Path]:
     """Give the loop device of a file while the block runs; what is mounted from it there keeps it after that.
 
-    A device the file has already is taken again, since a file system must never be mounted through two. The kernel
-    lets a new one go with its last user, so even a killed process leaves none. Callers take turns (`files.locked`).
+    A device the file has already is taken again, since a file system must never be mounted through two. The
+    kernel lets a new one go with its last user, so even a killed process leaves none. Callers take turns
+    (`files.locked`).
     """
     fd, device = _opened(backing) or _configured(backing, sector_bytes)
     try:
