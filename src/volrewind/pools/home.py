@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 
 from volrewind.clock import Clock
-from volrewind.errors import AlreadyThere, Damaged, NotFound, NotSupported, Refused, UsageError
+from volrewind.errors import AlreadyThere, Damaged, InUse, NotFound, NotSupported, Refused, UsageError
 from volrewind.model.names import check_name
 from volrewind.model.volume import Volume
 from volrewind.pools.backing import Backing
@@ -25,6 +25,10 @@ from volrewind.pools.pool import DEFAULT_DEADLINE_SECONDS, Pool
 from volrewind.pools.records import LAYOUT_VERSION, FileRecords, Label, read_label, write_label
 from volrewind.system import btrfs, filesystem, mounts
 from volrewind.system.files import locked, remove_file, write_durably
+
+
+# Listing a few hundred loop devices takes milliseconds (November 2026); a process that really uses a pool stays.
+_PATIENCE_SECONDS = 1.0
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,7 +138,19 @@ class Home:
                 for target in pool.backend.mounted_targets(volume):
                     pool.unmount(volume, target, forget=False)
         with self._owned(place):
-            _backing(place).be_unmounted()
+            self._be_released(_backing(place))
+
+    def _be_released(self, backing: Backing) -> None:
+        """Unmount a backing file, patiently: whoever lists loop devices holds each, and its file, for an instant."""
+        end = self.clock.monotonic() + _PATIENCE_SECONDS
+        while True:
+            try:
+                backing.be_unmounted()
+                return
+            except InUse:
+                if self.clock.monotonic() >= end:
+                    raise
+            self.clock.sleep(0.05)
 
     def mount_volumes(self, place: Place) -> tuple[Volume, ...]:
         """Mount every volume where its record says; returns those that were not mounted before."""
