@@ -26,7 +26,6 @@ from volrewind.pools.records import LAYOUT_VERSION, FileRecords, Label, read_lab
 from volrewind.system import btrfs, filesystem, mounts
 from volrewind.system.files import locked, remove_file, write_durably
 
-
 # Listing a few hundred loop devices takes milliseconds (November 2026); a process that really uses a pool stays.
 _PATIENCE_SECONDS = 1.0
 
