@@ -9,7 +9,8 @@ from datetime import datetime
 from volrewind.errors import BadName
 
 # RFC 1123 subdomain, as Kubernetes requires of object names; 253 is its longest.
-_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?", re.ASCII)
+_LABEL = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
+_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*", re.ASCII)
 MAX_NAME = 253
 _STAMP_LENGTH = len("-20260101-020000")
 _SUFFIX_ROOM = len("-99999")
@@ -19,13 +20,14 @@ def check_name(text: str, what: str = "name") -> str:
     """Return `text` when it is a legal name.
 
     Raises:
-        BadName: it is empty, too long, or holds anything but `a-z 0-9 - .`, begins or ends otherwise, or
-            has two dots in a row (so that no name can ever climb out of a directory).
+        BadName: it is empty, too long, or holds anything but `a-z 0-9 - .`, or one of its parts between dots
+            is empty (so that no name can ever climb out of a directory), or begins or ends with `-`.
     """
-    if len(text) > MAX_NAME or not _NAME.fullmatch(text) or ".." in text:
+    if len(text) > MAX_NAME or not _NAME.fullmatch(text):
         raise BadName(
             f"{what} {text[:80]!r} is not a legal name",
-            hint="use up to 253 lower-case letters, digits, '-' and '.', beginning and ending with a letter or digit",
+            hint=f"use up to {MAX_NAME} lower-case letters, digits, '-' and '.', with a letter or digit"
+            " at both ends and on both sides of each '.'",
         )
     return text
 
@@ -33,8 +35,8 @@ def check_name(text: str, what: str = "name") -> str:
 def legal_name(text: str) -> str:
     """Return a legal name that resembles `text`, the same each time; text of no use becomes its digest."""
     name = re.sub(r"[^a-z0-9.]+", "-", text.lower().encode("ascii", "replace").decode()).strip("-.")
-    name = re.sub(r"\.{2,}", ".", name)[: MAX_NAME - _STAMP_LENGTH - _SUFFIX_ROOM].strip("-.")
-    return name or "v" + hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:8]
+    name = re.sub(r"[-.]*\.[-.]*", ".", name)[: MAX_NAME - _STAMP_LENGTH - _SUFFIX_ROOM].strip("-.")
+    return name or "v" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
 
 
 def snapshot_name(volume_name: str, now: datetime, taken: frozenset[str] | set[str] = frozenset()) -> str:
@@ -45,10 +47,15 @@ def snapshot_name(volume_name: str, now: datetime, taken: frozenset[str] | set[s
 
 
 def unique_name(base: str, taken: frozenset[str] | set[str]) -> str:
-    """Return `base`, or `base-2`, `base-3` … the first that is not in `taken`."""
+    """Return `base`, or `base-2`, `base-3` … the first not in `taken`; `base` is cut where too long."""
     if base not in taken:
         return base
     number = 2
-    while (name := f"{base}-{number}") in taken:
+    while (name := _numbered(base, number)) in taken:
         number += 1
     return name
+
+
+def _numbered(base: str, number: int) -> str:
+    suffix = f"-{number}"
+    return base[: MAX_NAME - len(suffix)].rstrip("-.") + suffix

@@ -14,9 +14,9 @@ from volrewind.errors import UsageError
 _FACTORS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15} | {
     f"{letter}i": 1024 ** (power + 1) for power, letter in enumerate("KMGTP")
 }
-_SIZE = re.compile(r"(?P<number>\d{1,18}(?:\.\d{1,9})?)(?P<suffix>[KMGTP]i|[kMGTP]|)B?")
+_SIZE = re.compile(r"(?P<number>\d{1,18}(?:\.\d{1,9})?)(?P<suffix>[KMGTP]i|[kMGTP]|)B?", re.ASCII)
 _DAYS = {"y": 365, "mo": 30, "w": 7, "d": 1}
-_LONG_PART = re.compile(r"(\d{1,6})(y|mo|w|d)")
+_LONG_PART = re.compile(r"(\d{1,6})(y|mo|w|d)", re.ASCII)
 MAX_DURATION = timedelta(days=365 * 1000)
 
 
@@ -26,7 +26,7 @@ def parse_size(text: str) -> int:
     Raises:
         UsageError: `text` is none, or is not a positive whole number of bytes.
     """
-    match = _SIZE.fullmatch(text.strip(), re.ASCII) if text.isascii() else None
+    match = _SIZE.fullmatch(text.strip())
     size = Decimal(match["number"]) * _FACTORS[match["suffix"]] if match else Decimal(0)
     if size <= 0 or size != int(size) or size > 2**63 - 1:
         raise UsageError(f"size {text!r} is not understood", hint="write it like 10Gi, 500M or 1073741824")
@@ -42,7 +42,7 @@ def format_size(size_bytes: int | None) -> str:
         if abs(size) < 1023.5:
             return f"{size:.0f}{suffix}" if size >= 100 or suffix == "" else f"{size:.3g}{suffix}"
         size /= 1024
-    return f"{size:.3g}Pi"
+    return f"{size:.0f}Pi" if size >= 100 else f"{size:.3g}Pi"
 
 
 def parse_duration(text: str) -> timedelta:
@@ -57,8 +57,10 @@ def parse_duration(text: str) -> timedelta:
         days += int(match[1]) * _DAYS[match[2]]
         rest = rest[match.end() :]
     seconds = _short_seconds(rest)
-    if seconds is not None and timedelta(0) < (length := timedelta(days=days, seconds=seconds)) <= MAX_DURATION:
-        return length
+    if seconds is not None and days <= MAX_DURATION.days:
+        length = timedelta(days=days, seconds=seconds)
+        if timedelta(0) < length <= MAX_DURATION:
+            return length
     raise UsageError(f"duration {text!r} is not understood", hint="write it like 7d, 12h, 1h30m or 1y6mo")
 
 

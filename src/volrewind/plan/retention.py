@@ -1,0 +1,123 @@
+"""Which snapshots stay and which go, each with the reasons."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from zoneinfo import ZoneInfo
+
+from volrewind.errors import EmptyPolicy, UsageError
+from volrewind.model.policy import EXAMPLE, KeepRule, format_length
+from volrewind.model.snapshot import Snapshot
+from volrewind.plan.keeping import Reasons, chosen_by_rules
+from volrewind.plan.safeguards import Safeguards
+
+_NONE: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a snapshot stays, and all the reasons for it; there is always at least one."""
+
+    snapshot: Snapshot
+    keep: bool
+    reasons: tuple[str, ...]
+
+
+def judge(
+    snapshots: Iterable[Snapshot],
+    rules: Sequence[KeepRule],
+    *,
+    zone: ZoneInfo,
+    now: datetime,
+    min_good: int = 1,
+    depended_on: Collection[str] = frozenset(),
+    protected: Mapping[str, str] = _NONE,
+) -> tuple[Verdict, ...]:
+    """Return one verdict per snapshot, newest first, with the rules that keep it.
+
+    A snapshot stays when any rule chooses it. Each volume (by `volume_id`) is judged by itself, all its
+    epochs together. Only ready snapshots count, also those that stay for another reason. Periods are calendar
+    periods in `zone`; a repeated local hour counts as two.
+
+    Whatever the rules say these stay: holds; ids in `depended_on`; ids in `protected`, with the reason given
+    there; pending and damaged ones; safety snapshots younger than a day; the newest `min_good` good ones; and
+    everything of a volume that has a snapshot from the future.
+
+    Raises:
+        EmptyPolicy: `rules` is empty. Nothing is ever read as "delete everything".
+        UsageError: `min_good` is below 1.
+    """
+    if not rules:
+        raise EmptyPolicy("no keep rule was given", hint=f"write at least one of '{EXAMPLE}'")
+    safeguards = Safeguards(now=now, min_good=min_good, depended_on=depended_on, protected=protected)
+    return _decide(snapshots, lambda good: chosen_by_rules(good, rules, zone), "no rule keeps it", safeguards)
+
+
+def older_than(
+    snapshots: Iterable[Snapshot],
+    age: timedelta,
+    *,
+    now: datetime,
+    min_good: int = 1,
+    depended_on: Collection[str] = frozenset(),
+    protected: Mapping[str, str] = _NONE,
+) -> tuple[Verdict, ...]:
+    """Return one verdict per snapshot, newest first: those cut more than `age` before `now` go.
+
+    What stays whatever its age is the same as for `judge`.
+
+    Raises:
+        UsageError: `age` is not positive, or `min_good` is below 1.
+    """
+    if age <= timedelta(0):
+        raise UsageError("an age of zero would remove everything", hint="give a length of time, such as 7d")
+    spelled = format_length(age)
+    safeguards = Safeguards(now=now, min_good=min_good, depended_on=depended_on, protected=protected)
+
+    def young(good: Sequence[Snapshot]) -> Reasons:
+        return {
+            snapshot.id: (f"not older than {spelled}",) for snapshot in good if now - snapshot.created <= age
+        }
+
+    return _decide(snapshots, young, f"older than {spelled}", safeguards)
+
+
+def _decide(
+    snapshots: Iterable[Snapshot],
+    choose: Callable[[Sequence[Snapshot]], Reasons],
+    otherwise: str,
+    safeguards: Safeguards,
+) -> tuple[Verdict, ...]:
+    volumes: defaultdict[str, list[Snapshot]] = defaultdict(list)
+    for snapshot in sorted(snapshots, key=_age_order, reverse=True):
+        volumes[snapshot.volume_id].append(snapshot)
+    verdicts = [
+        verdict
+        for of_volume in volumes.values()
+        for verdict in _judge_volume(of_volume, choose, otherwise, safeguards)
+    ]
+    return tuple(sorted(verdicts, key=lambda verdict: _age_order(verdict.snapshot), reverse=True))
+
+
+def _judge_volume(
+    snapshots: Sequence[Snapshot],
+    choose: Callable[[Sequence[Snapshot]], Reasons],
+    otherwise: str,
+    safeguards: Safeguards,
+) -> Iterable[Verdict]:
+    good = [snapshot for snapshot in snapshots if safeguards.is_good(snapshot)]
+    chosen, floor, stop = choose(good), safeguards.floor(good), safeguards.clock_stop(snapshots)
+    for snapshot in snapshots:
+        reasons = (*chosen.get(snapshot.id, ()), *safeguards.reasons(snapshot))
+        if not reasons and (last_resort := floor.get(snapshot.id) or stop):
+            reasons = (last_resort,)
+        yield Verdict(snapshot, bool(reasons), reasons or (otherwise,))
+
+
+def _age_order(snapshot: Snapshot) -> tuple[datetime, str, str]:
+    """The id settles ties, so that the order in which a pool lists its snapshots never matters."""
+    return snapshot.created, snapshot.volume_id, snapshot.id
