@@ -57,7 +57,7 @@ def ls_command(name: str, path: str, output: str) -> None:
     documents: list[Document] = [
         {
             "name": entry.name,
-            "kind": entry.kind,
+            "kind": entry.kind.value,
             "mode": f"{entry.mode & 0o7777:04o}",
             "owner": f"{entry.uid}:{entry.gid}",
             "sizeBytes": entry.size_bytes,

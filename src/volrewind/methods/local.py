@@ -18,7 +18,7 @@ from volrewind.plan.choose import Choice, DirectoryFacts, PoolFacts, choose
 from volrewind.pools.home import Home
 from volrewind.pools.mirror import refresh
 from volrewind.pools.pool import NewSnapshot, NewVolume, Pool
-from volrewind.system import btrfs, zfs
+from volrewind.system import btrfs
 from volrewind.system.files import locked
 
 
@@ -205,14 +205,10 @@ def _pool_facts(pool: Pool, directory: Path, cuttable_by: str) -> PoolFacts:
     same = False
     if cuttable_by == pool.backend.kind == "btrfs":
         same = btrfs.file_system_uuid(directory) == btrfs.file_system_uuid(pool.backend.root)
-    if cuttable_by == pool.backend.kind == "zfs":
-        same = zfs.same_pool(directory, pool.backend.root)
     return PoolFacts(pool.name, pool.backend.kind, pool.capabilities, same)
 
 
 def _cuttable_by(directory: Path) -> str:
     if not directory.is_dir():
         raise NotFound(f"directory {str(directory)!r} does not exist")
-    if btrfs.is_subvolume(directory):
-        return "btrfs"
-    return "zfs" if zfs.is_dataset(directory) else ""
+    return "btrfs" if btrfs.is_subvolume(directory) else ""

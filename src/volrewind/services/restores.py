@@ -11,6 +11,7 @@ from typing import BinaryIO
 from volrewind.errors import AlreadyThere, NotSupported, UsageError
 from volrewind.methods.local import Kept, Source
 from volrewind.model.capability import Capability
+from volrewind.model.entry import Entry
 from volrewind.model.names import unique_name
 from volrewind.model.snapshot import Change, Snapshot
 from volrewind.model.volume import OriginKind, Volume
@@ -73,7 +74,7 @@ def clone(environment: Environment, what: str, new_name: str, *, size_bytes: int
     return kept.pool.clone(kept.snapshot, NewVolume(name=new_name, size_bytes=size_bytes))
 
 
-def list_inside(environment: Environment, name: str, path: str) -> tuple[inside.Entry, ...]:
+def list_inside(environment: Environment, name: str, path: str) -> tuple[Entry, ...]:
     """Return what a directory of a snapshot holds, by name; a file returns itself."""
     with opened(environment, name) as data:
         return inside.listing(data, path)

@@ -112,7 +112,7 @@ def _carry_out(
     environment: Environment, source: Source, snapshot: Snapshot, operation: Operation, *, force: bool, resumed: bool
 ) -> RolledBack:
     swaps = _swaps(source)
-    users = _users(source)
+    users = _users(source, swaps)
     if users and not force:
         raise InUse(f"{len(users)} files of {source.volume.name!r} are open", hint=_who(users))
     journal = Journal(source.pool.backend.root)
@@ -134,8 +134,10 @@ def _swaps(source: Source) -> bool:
     return in_pool and Capability.SWAP in source.pool.capabilities
 
 
-def _users(source: Source) -> tuple[OpenFile, ...]:
-    return tuple(user for place in source.live_places() if place.is_dir() for user in describe_open_files(place))
+def _users(source: Source, swaps: bool) -> tuple[OpenFile, ...]:
+    """Return who is in the way: anybody before an unmount, only those with open files where files are written back."""
+    found = [user for place in source.live_places() if place.is_dir() for user in describe_open_files(place)]
+    return tuple(user for user in found if swaps or user.use == "file")
 
 
 def _who(users: tuple[OpenFile, ...]) -> str:
@@ -153,7 +155,7 @@ def _save(environment: Environment, source: Source, operation: Operation) -> Sna
     in_directory = source.volume.origin.kind in (OriginKind.MIRROR, OriginKind.DIRECT)
     if in_directory and not Path(source.volume.origin.path).is_dir():
         return None
-    new = NewSnapshot(name=operation.safety, purpose=Purpose.SAFETY, note=f"before the {operation.kind} to {operation.snapshot}", allow_nested=True)
+    new = NewSnapshot(name=operation.safety, purpose=Purpose.SAFETY, note=f"before the {operation.kind} to {operation.snapshot}")
     return environment.local.take_held(source, new)
 
 
