@@ -40,9 +40,9 @@ def _within(good: Sequence[Snapshot], rule: KeepRule) -> list[tuple[Snapshot, st
 
 
 def _counted(
-    good: Sequence[Snapshot], candidates: Sequence[Snapshot], rule: KeepRule
+    good: Sequence[Snapshot], chosen: Sequence[Snapshot], rule: KeepRule
 ) -> list[tuple[Snapshot, str]]:
-    kind, chosen = rule.kind.value, candidates[: rule.count]
+    kind = rule.kind.value
     reasons = [(snapshot, f"{kind} {n}/{rule.count}") for n, snapshot in enumerate(chosen, 1)]
     if good and len(chosen) < rule.count and good[-1] is not chosen[-1]:
         reasons.append((good[-1], f"oldest {kind} {len(chosen) + 1}/{rule.count}"))
@@ -53,11 +53,13 @@ def _newest_of_each_period(
     good: Sequence[Snapshot], local_times: Sequence[datetime], rule: KeepRule
 ) -> Sequence[Snapshot]:
     if rule.kind is KeepKind.LAST:
-        return good
-    period = _PERIODS[rule.kind]
+        return good[: rule.count]
+    period_of = _PERIODS[rule.kind]
     newest: dict[Hashable, Snapshot] = {}
     for snapshot, local in zip(good, local_times, strict=True):
-        newest.setdefault(period(local, rule), snapshot)
+        newest.setdefault(period_of(local, rule), snapshot)
+        if len(newest) == rule.count:
+            break
     return list(newest.values())
 
 

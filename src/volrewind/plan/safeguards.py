@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import takewhile
 
 from volrewind.errors import UsageError
 from volrewind.model.policy import format_length
@@ -82,7 +83,7 @@ class Safeguards:
         A ready snapshot from the future means that a clock jumped, and no age can be trusted. Deleting that
         snapshot by name ends it.
         """
-        for snapshot in snapshots:
-            if snapshot.state is State.READY and self.is_ahead(snapshot):
+        for snapshot in takewhile(self.is_ahead, snapshots):
+            if snapshot.state is State.READY:
                 return f"nothing is removed while '{snapshot.name}' is from the future"
         return ""
