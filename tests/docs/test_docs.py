@@ -22,7 +22,9 @@ def test_every_link_leads_to_a_file(page: Path) -> None:
     assert missing == []
 
 
-@pytest.mark.parametrize("page", [ROOT / "README.md", ROOT / "docs/concepts.md", ROOT / "docs/limits.md"], ids=lambda page: page.name)
+@pytest.mark.parametrize(
+    "page", [ROOT / "README.md", ROOT / "docs/concepts.md", ROOT / "docs/limits.md"], ids=lambda page: page.name
+)
 def test_every_command_shown_exists(page: Path) -> None:
     shown = re.findall(r"volrewind ([a-z]+)(?: ([a-z]+))?", page.read_text())
     for first, second in shown:
@@ -41,7 +43,9 @@ def test_commands_at_a_prompt_are_ours(page: Path) -> None:
 
 def test_the_error_page_is_current() -> None:
     listed = re.findall(r"^\| (\w+) \| (\d+) \| (\w+) \| (\d+) \|", (ROOT / "docs/errors.md").read_text(), re.MULTILINE)
-    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.VolrewindError)]
+    kinds = [
+        kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.VolrewindError)
+    ]
     expected = [(kind.__name__, str(kind.exit_code), kind.grpc_code, str(kind.http_status)) for kind in kinds]
     assert sorted(listed) == sorted(expected)
 

@@ -212,7 +212,12 @@ def test_rollback_names_the_process_with_open_files(host: Host) -> None:
     data = host.directory()
     taken = host.create("./data").name
     holder = subprocess.Popen(
-        [sys.executable, "-c", "import sys; f = open(sys.argv[1]); print('open', flush=True); sys.stdin.read()", data / "one"],
+        [
+            sys.executable,
+            "-c",
+            "import sys; f = open(sys.argv[1]); print('open', flush=True); sys.stdin.read()",
+            data / "one",
+        ],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )

@@ -98,7 +98,12 @@ def test_a_bad_pool_name_is_a_usage_error(bare: Shell, name: str) -> None:
 
 @pytest.mark.parametrize(
     "words",
-    [("cleanup",), ("cleanup", "--keep", "0 daily"), ("cleanup", "--older-than", "1M"), ("cleanup", "--keep", " ", "--older-than", "0d")],
+    [
+        ("cleanup",),
+        ("cleanup", "--keep", "0 daily"),
+        ("cleanup", "--older-than", "1M"),
+        ("cleanup", "--keep", " ", "--older-than", "0d"),
+    ],
 )
 def test_cleanup_never_reads_nonsense_as_delete_everything(bare: Shell, words: tuple[str, ...]) -> None:
     bare.run(*words, code=2)

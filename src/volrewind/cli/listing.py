@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import click
 
-from volrewind.cli.output import Column, age_of, emit, emit_document, environment, output_option, print_table, shown, size_of
+from volrewind.cli.output import (
+    Column,
+    age_of,
+    emit,
+    emit_document,
+    environment,
+    output_option,
+    print_table,
+    shown,
+    size_of,
+)
 from volrewind.cli.parsing import targets_of
 from volrewind.services.documents import (
     Document,
@@ -43,7 +53,12 @@ def list_command(targets: tuple[str, ...], local: bool, output: str) -> None:
     """
     here = environment()
     listed, damages = list_snapshots(here, targets_of(here, targets))
-    emit([listed_document(one) for one in listed], _COLUMNS, output, empty="no snapshots; `volrewind create ./directory` takes one")
+    emit(
+        [listed_document(one) for one in listed],
+        _COLUMNS,
+        output,
+        empty="no snapshots; `volrewind create ./directory` takes one",
+    )
     for damage in damages:
         document = damage_document(damage)
         click.echo(f"damaged, set aside: {shown(document['place'])}: {shown(document['reason'])}", err=True)
@@ -96,7 +111,9 @@ def _print_description(document: Document) -> None:
 
 @click.command("status")
 @click.argument("targets", nargs=-1)
-@click.option("--within", default="", metavar="DURATION", help="A newest snapshot older than this is a problem, e.g. 2d.")
+@click.option(
+    "--within", default="", metavar="DURATION", help="A newest snapshot older than this is a problem, e.g. 2d."
+)
 @click.option("--local", is_flag=True, help="Speak of this host (there is nothing else yet).")
 @output_option
 def status_command(targets: tuple[str, ...], within: str, local: bool, output: str) -> None:

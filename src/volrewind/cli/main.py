@@ -90,7 +90,11 @@ def main() -> NoReturn:
     except PermissionError as error:
         _fail(f"not permitted: {error.filename or error.strerror!r}", "try it as root", 1)
     except OSError as error:
-        _fail(f"the system refused: {error.strerror or error} ({error.filename or 'no file named'})", "`volrewind status` shows how the pools are", 1)
+        _fail(
+            f"the system refused: {error.strerror or error} ({error.filename or 'no file named'})",
+            "`volrewind status` shows how the pools are",
+            1,
+        )
     sys.exit(0)
 
 

@@ -90,7 +90,8 @@ def print_table(documents: Iterable[Document], columns: Sequence[Column]) -> Non
 def shown(text: str) -> str:
     """Return text that is safe to print: control characters and bytes that are no UTF-8 are escaped."""
     return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode() for character in _plain(text)
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in _plain(text)
     )
 
 

@@ -19,12 +19,25 @@ def pool_command() -> None:
 
 @pool_command.command("create")
 @click.argument("name", default="main")
-@click.option("--kind", type=click.Choice(("btrfs", "image", "zfs", "reflink", "restic")), default=None, help="How bytes are cloned; btrfs by default (reflink or restic without root).")
-@click.option("--size", default="", help="The size of its backing file, e.g. 20Gi; a quarter of what is free by default.")
-@click.option("--sparse", is_flag=True, help="Do not allocate the backing file in full; the host can then fill up under it.")
-@click.option("--at", "place", default="", metavar="DIRECTORY", help="In this directory of a file system of the host's own.")
+@click.option(
+    "--kind",
+    type=click.Choice(storage.KINDS),
+    default=None,
+    help="How bytes are cloned; btrfs by default (reflink or restic without root).",
+)
+@click.option(
+    "--size", default="", help="The size of its backing file, e.g. 20Gi; a quarter of what is free by default."
+)
+@click.option(
+    "--sparse", is_flag=True, help="Do not allocate the backing file in full; the host can then fill up under it."
+)
+@click.option(
+    "--at", "place", default="", metavar="DIRECTORY", help="In this directory of a file system of the host's own."
+)
 @click.option("--dataset", default="", help="The ZFS dataset to make volumes under (kind zfs).")
-@click.option("--limits/--no-limits", default=None, help="Sizes by btrfs simple quotas; kernels before 6.7 then refuse it.")
+@click.option(
+    "--limits/--no-limits", default=None, help="Sizes by btrfs simple quotas; kernels before 6.7 then refuse it."
+)
 def create(name: str, kind: str | None, size: str, sparse: bool, place: str, dataset: str, limits: bool | None) -> None:
     """Make a pool.
 
@@ -46,9 +59,13 @@ def create(name: str, kind: str | None, size: str, sparse: bool, place: str, dat
         ),
     )
     where = made.place.backing or made.place.root
-    click.echo(f"pool {name!r} ({made.place.kind}), {format_size(made.space.total_bytes if made.space else None)}, in {shown(where)}")
+    click.echo(
+        f"pool {name!r} ({made.place.kind}), {format_size(made.space.total_bytes if made.space else None)}, in {shown(where)}"
+    )
     if made.place.limits:
-        click.echo("  volumes' sizes are enforced by simple quotas; kernels before 6.7 refuse this pool (--no-limits avoids that)")
+        click.echo(
+            "  volumes' sizes are enforced by simple quotas; kernels before 6.7 refuse this pool (--no-limits avoids that)"
+        )
 
 
 @pool_command.command("list")

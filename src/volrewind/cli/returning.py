@@ -14,7 +14,9 @@ from volrewind.services.rollback import RolledBack
 @click.command("restore")
 @click.argument("name")
 @click.option("--to", default="", help="A directory that does not exist yet, or pool:NAME; NAME-restored by default.")
-@click.option("--size", default="", help="The size of a new volume, e.g. 10Gi; the snapshot's by default, and never less.")
+@click.option(
+    "--size", default="", help="The size of a new volume, e.g. 10Gi; the snapshot's by default, and never less."
+)
 def restore_command(name: str, to: str, size: str) -> None:
     """Bring snapshot NAME back beside the original. Nothing is ever overwritten.
 

@@ -22,7 +22,9 @@ from volrewind.services.snapshots import CreateRequest, Taken, source_of
 @click.option("--pool", default="", help="The pool for a directory that has none yet.")
 @click.option("--note", default="", help="A note to keep with it.")
 @click.option("--label", "labels", multiple=True, metavar="KEY=VALUE", help="A label to keep with it.")
-@click.option("--exclude", "excludes", multiple=True, metavar="PATTERN", help="Leave files out (rsync's patterns); recorded.")
+@click.option(
+    "--exclude", "excludes", multiple=True, metavar="PATTERN", help="Leave files out (rsync's patterns); recorded."
+)
 @click.option("--allow-nested", is_flag=True, help="Go on where subvolumes inside would be missing; they are recorded.")
 @output_option
 def create_command(

@@ -22,7 +22,12 @@ def volume_command() -> None:
 @click.argument("name")
 @click.option("--pool", default="main", show_default=True)
 @click.option("--size", default="", help="Its size, e.g. 10Gi; without one a btrfs volume has no limit.")
-@click.option("--filesystem", type=click.Choice(("ext4", "xfs")), default=None, help="Inside a volume of an image pool; ext4 by default.")
+@click.option(
+    "--filesystem",
+    type=click.Choice(("ext4", "xfs")),
+    default=None,
+    help="Inside a volume of an image pool; ext4 by default.",
+)
 @click.option("--block", is_flag=True, help="A raw block volume (image pool).")
 @click.option("--mount", "target", default="", help="An empty directory to mount it at.")
 def create(name: str, pool: str, size: str, filesystem: str | None, block: bool, target: str) -> None:

@@ -89,7 +89,9 @@ class LocalMethod:
             NotFound: nothing was ever taken of it.
             UsageError: several pools hold a volume of that name.
         """
-        found = [Source(pool, volume) for pool in self.pools() for volume in pool.volumes() if _is(target, pool, volume)]
+        found = [
+            Source(pool, volume) for pool in self.pools() for volume in pool.volumes() if _is(target, pool, volume)
+        ]
         if not found:
             raise NotFound(f"{target} is not protected yet: it has no snapshot", hint=f"`volrewind create {target}`")
         if len(found) > 1:
@@ -108,7 +110,10 @@ class LocalMethod:
         if not found:
             raise NotFound(f"snapshot {name!r} does not exist", hint="`volrewind list` shows what there is")
         if len(found) > 1:
-            raise UsageError(f"snapshot {name!r} is in several pools", hint=f"say its id: {', '.join(one.snapshot.id for one in found)}")
+            raise UsageError(
+                f"snapshot {name!r} is in several pools",
+                hint=f"say its id: {', '.join(one.snapshot.id for one in found)}",
+            )
         return found[0]
 
     def choose(self, target: Target, *, pool_name: str = "") -> Choice:
@@ -155,7 +160,9 @@ class LocalMethod:
         with self.working_on(source):
             return self.take_held(source, new, progress=progress)
 
-    def take_held(self, source: Source, new: NewSnapshot, *, progress: Callable[[str], None] = lambda _: None) -> Snapshot:
+    def take_held(
+        self, source: Source, new: NewSnapshot, *, progress: Callable[[str], None] = lambda _: None
+    ) -> Snapshot:
         """Take a snapshot inside `working_on`."""
         consistency = Consistency.CRASH if source.is_atomic else Consistency.COPIED
         if source.volume.origin.kind is OriginKind.MIRROR:

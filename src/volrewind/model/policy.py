@@ -111,9 +111,7 @@ def _parse_rule(text: str) -> KeepRule:
         return KeepRule(kind=KeepKind.WITHIN, length=parse_duration(words[1]))
     match = _COUNTED.fullmatch(" ".join(words).lower())
     if match is None or (match["before"] is None) is (match["after"] is None):
-        raise UsageError(
-            f"keep rule {text.strip()[:80]!r} is not understood", hint=f"write it like '{EXAMPLE}'"
-        )
+        raise UsageError(f"keep rule {text.strip()[:80]!r} is not understood", hint=f"write it like '{EXAMPLE}'")
     return KeepRule(
         kind=KeepKind(match["kind"]),
         count=int(match["before"] or match["after"]),

@@ -77,7 +77,7 @@ class ChangeDetail(Enum):
 
     TYPE = "type"  # a file became a directory, a link a file …
     CONTENT = "content"  # a file was written to, a link leads elsewhere
-    METADATA = "metadata"  # mode, owner or extended attributes (ACLs) alone
+    METADATA = "metadata"  # mode, owner or extended attributes (ACLs); times and size say nothing of a write
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):

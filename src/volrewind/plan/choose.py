@@ -9,7 +9,6 @@ from volrewind.errors import NotFound, UsageError
 from volrewind.model.capability import Capability
 from volrewind.model.volume import OriginKind
 
-
 DEFAULT_POOL = "main"
 
 

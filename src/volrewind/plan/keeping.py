@@ -39,9 +39,7 @@ def _within(good: Sequence[Snapshot], rule: KeepRule) -> list[tuple[Snapshot, st
     return [(snapshot, reason) for snapshot in good if good[0].created - snapshot.created <= rule.length]
 
 
-def _counted(
-    good: Sequence[Snapshot], chosen: Sequence[Snapshot], rule: KeepRule
-) -> list[tuple[Snapshot, str]]:
+def _counted(good: Sequence[Snapshot], chosen: Sequence[Snapshot], rule: KeepRule) -> list[tuple[Snapshot, str]]:
     kind = rule.kind.value
     reasons = [(snapshot, f"{kind} {n}/{rule.count}") for n, snapshot in enumerate(chosen, 1)]
     if good and len(chosen) < rule.count and good[-1] is not chosen[-1]:

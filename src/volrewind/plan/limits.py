@@ -65,6 +65,4 @@ def honours(wanted_bytes: int, *, promised_bytes: int, free_bytes: int, total_by
     if wanted_bytes <= room:
         return Promise(True, room, f"{format_size(wanted_bytes)} fit: {account}")
     short = format_size(wanted_bytes - room)
-    return Promise(
-        False, max(room, 0), f"{format_size(wanted_bytes)} do not fit, {short} are missing: {account}"
-    )
+    return Promise(False, max(room, 0), f"{format_size(wanted_bytes)} do not fit, {short} are missing: {account}")

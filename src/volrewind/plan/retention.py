@@ -79,9 +79,7 @@ def older_than(
     safeguards = Safeguards(now=now, min_good=min_good, depended_on=depended_on, protected=protected)
 
     def young(good: Sequence[Snapshot]) -> Reasons:
-        return {
-            snapshot.id: (f"not older than {spelled}",) for snapshot in good if now - snapshot.created <= age
-        }
+        return {snapshot.id: (f"not older than {spelled}",) for snapshot in good if now - snapshot.created <= age}
 
     return _decide(snapshots, young, f"older than {spelled}", safeguards)
 
@@ -96,9 +94,7 @@ def _decide(
     for snapshot in sorted(snapshots, key=_age_order, reverse=True):
         volumes[snapshot.volume_id].append(snapshot)
     verdicts = [
-        verdict
-        for of_volume in volumes.values()
-        for verdict in _judge_volume(of_volume, choose, otherwise, safeguards)
+        verdict for of_volume in volumes.values() for verdict in _judge_volume(of_volume, choose, otherwise, safeguards)
     ]
     return tuple(sorted(verdicts, key=lambda verdict: _age_order(verdict.snapshot), reverse=True))
 

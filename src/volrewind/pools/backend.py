@@ -113,7 +113,7 @@ class Backend(ABC):
 
     def limit(self, volume: Volume, limit_bytes: int | None) -> None:
         """Set the moving limit of a volume (SOFT_LIMIT); None takes it away. Does nothing where size is enforced as such."""
-        return None
+        return
 
     def promised_bytes(self, volume: Volume, *, has_snapshots: bool) -> int:
         """Return what the volume may still take from the pool without asking."""

@@ -5,7 +5,6 @@ A fully allocated file is never trimmed, since a discard would punch holes into 
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,11 +42,8 @@ class Backing:
             pass
         try:
             self._take_space(size_bytes)
-            device = loop.attach(self.file)
-            try:
+            with loop.held(self.file) as device:
                 self._format(device, label)
-            finally:
-                loop.detach(device)
         except BaseException:
             self.file.unlink()
             raise
@@ -58,13 +54,8 @@ class Backing:
         if mounts.mounted_at(self.root):
             return
         self.root.mkdir(parents=True, exist_ok=True)
-        devices = loop.devices_of(self.file)
-        device = devices[0] if devices else loop.attach(self.file)
-        try:
+        with loop.held(self.file) as device:  # the mount keeps the device after that
             mounts.mount(device, self.root, filesystem=self.filesystem, options=self._mount_options())
-        finally:
-            with suppress(OSError):
-                loop.detach(device)  # with its last user, which is the mount when that succeeded
 
     def be_unmounted(self) -> None:
         """Unmount it; its loop device goes with it."""
@@ -125,7 +116,9 @@ class Backing:
     def _check_size(self, size_bytes: int) -> None:
         smallest = SMALLEST_BYTES[self.filesystem]
         if size_bytes < smallest:
-            raise Refused(f"a {self.filesystem} pool needs at least {format_size(smallest)}, not {format_size(size_bytes)}")
+            raise Refused(
+                f"a {self.filesystem} pool needs at least {format_size(smallest)}, not {format_size(size_bytes)}"
+            )
 
     def _check_host(self, more_bytes: int) -> None:
         host = filesystem.space(self.file.parent)

@@ -98,7 +98,7 @@ class BtrfsBackend(Backend):
             return ()
         pool = mounts.holding(self.root)
         inside = os.path.relpath(live_path(self, volume).resolve(), pool.target)
-        root = os.path.join(pool.root, inside)
+        root = str(Path(pool.root) / inside)
         return tuple(one.target for one in mounts.mounts() if one.device == pool.device and one.root == root)
 
     @contextmanager
@@ -181,5 +181,7 @@ def _said_plainly(root: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise NoSpace(f"the pool at {str(root)!r} is full", hint="delete snapshots, or grow it with `volrewind pool resize`") from error
+            raise NoSpace(
+                f"the pool at {str(root)!r} is full", hint="delete snapshots, or grow it with `volrewind pool resize`"
+            ) from error
         raise

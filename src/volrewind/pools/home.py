@@ -176,7 +176,10 @@ class Home:
             space = pool.space()
             needed = space.total_bytes - space.free_bytes + space.promised_bytes
             if size_bytes - space.reserve_bytes < needed:
-                raise Refused(f"pool {place.name!r} holds and promised more than that", hint=f"at least {needed + space.reserve_bytes} bytes")
+                raise Refused(
+                    f"pool {place.name!r} holds and promised more than that",
+                    hint=f"at least {needed + space.reserve_bytes} bytes",
+                )
             backing.shrink(size_bytes)
 
     def destroy(self, place: Place, *, with_snapshots: bool = False) -> None:
@@ -251,7 +254,9 @@ class Home:
         _need_root(f"pool {place.name!r} needs a loop device")
         backing = _backing(place)
         if backing.file.exists():
-            raise AlreadyThere(f"backing file {place.backing!r} exists already", hint="remove it, if nothing in it matters")
+            raise AlreadyThere(
+                f"backing file {place.backing!r} exists already", hint="remove it, if nothing in it matters"
+            )
         backing.make(new.size_bytes or default_size_bytes(backing.file.parent), place.name)
         try:
             with self._owned(place):
@@ -272,7 +277,9 @@ class Home:
             raise AlreadyThere(f"{place.root!r} is not empty")
         kind = filesystem.kind_of(root)
         if FILE_SYSTEMS[place.kind] not in (kind, "any"):
-            raise Refused(f"{place.root!r} lies on {kind}, and a pool of kind {place.kind!r} needs {FILE_SYSTEMS[place.kind]}")
+            raise Refused(
+                f"{place.root!r} lies on {kind}, and a pool of kind {place.kind!r} needs {FILE_SYSTEMS[place.kind]}"
+            )
         backend_of(place.kind, root, has_limits=place.limits, dataset=place.dataset).check_place()
         self._dress(place)
         write_durably(self._descriptor(place.name), msgspec.json.encode(place))
@@ -290,7 +297,9 @@ class Home:
             _backing(place).be_mounted()
 
     def _owned(self, place: Place) -> AbstractContextManager[None]:
-        return locked(_lock_path(place), f"pool {place.name!r}", clock=self.clock, deadline_seconds=self.deadline_seconds)
+        return locked(
+            _lock_path(place), f"pool {place.name!r}", clock=self.clock, deadline_seconds=self.deadline_seconds
+        )
 
     def _descriptor(self, name: str) -> Path:
         return self.state / "pools" / f"{name}.json"
@@ -311,7 +320,9 @@ def _lock_path(place: Place) -> Path:
 
 def _need_root(because: str) -> None:
     if os.geteuid() != 0:
-        raise Refused(f"{because}, which only root may mount", hint="run it with sudo, or use a pool without a backing file")
+        raise Refused(
+            f"{because}, which only root may mount", hint="run it with sudo, or use a pool without a backing file"
+        )
 
 
 def _read_place(file: Path) -> Place:

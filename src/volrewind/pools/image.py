@@ -245,9 +245,7 @@ class ImageBackend(Backend):
     def held_bytes(self, snapshot: Snapshot) -> tuple[int, int]:
         """Ask FIEMAP. What two snapshots share counts for neither, though deleting both frees it."""
         pieces = tuple(reflink.extents(self._image(snapshot.id)))
-        return sum(piece.length for piece in pieces), sum(
-            piece.length for piece in pieces if not piece.shared
-        )
+        return sum(piece.length for piece in pieces), sum(piece.length for piece in pieces if not piece.shared)
 
     def promised_bytes(self, volume: Volume, *, has_snapshots: bool) -> int:
         """Return what it does not own alone: holes, and blocks that are copied when they are written."""
@@ -274,9 +272,7 @@ class ImageBackend(Backend):
         Nothing is read, and nothing that differs is left out. Where one is larger, what lies beyond the
         other's end is only yielded if it was written.
         """
-        return reflink.differing(
-            reflink.extents(self._image(older.id)), reflink.extents(self._image(newer.id))
-        )
+        return reflink.differing(reflink.extents(self._image(older.id)), reflink.extents(self._image(newer.id)))
 
     def sweep(self) -> tuple[str, ...]:
         swaps = sorted(self.root.glob(f"volumes/*/{_NEW_FILE}"))
@@ -296,9 +292,7 @@ class ImageBackend(Backend):
 def _checked_size(volume: Volume) -> int:
     """Return the bytes of a volume's file."""
     if volume.origin.kind is OriginKind.DIRECT:
-        raise NotSupported(
-            f"{volume.origin.path!r} is a directory, and an image pool only cuts volumes of its own"
-        )
+        raise NotSupported(f"{volume.origin.path!r} is a directory, and an image pool only cuts volumes of its own")
     if volume.filesystem not in SMALLEST_BYTES:
         raise UsageError(f"an image volume cannot hold {volume.filesystem!r}", hint="choose ext4 or xfs")
     if volume.size_bytes is None:

@@ -58,7 +58,9 @@ class MemoryBackend(Backend):
 
     def held_bytes(self, snapshot: Snapshot) -> tuple[int, int]:
         held = sum(
-            (Path(folder) / name).lstat().st_size for folder, _, names in os.walk(self._data(snapshot.id)) for name in names
+            (Path(folder) / name).lstat().st_size
+            for folder, _, names in os.walk(self._data(snapshot.id))
+            for name in names
         )
         return held, held
 

@@ -22,7 +22,7 @@ from volrewind.model.capability import Capability
 from volrewind.model.names import check_name, snapshot_name
 from volrewind.model.quantity import format_size
 from volrewind.model.snapshot import Consistency, Purpose, Snapshot
-from volrewind.model.volume import Origin, OriginKind, Volume
+from volrewind.model.volume import Origin, Volume
 from volrewind.plan.limits import moving_limit, reserve_bytes
 from volrewind.pools.backend import Backend
 from volrewind.pools.records import Content, Damage, Records
@@ -195,7 +195,9 @@ class Pool:
             volume = self._current(volume)
             old = volume.size_bytes
             if Capability.LIMIT in self.capabilities and size_bytes < (old or 0):
-                raise Refused(f"volume {volume.name!r} cannot shrink from {format_size(old)} to {format_size(size_bytes)}")
+                raise Refused(
+                    f"volume {volume.name!r} cannot shrink from {format_size(old)} to {format_size(size_bytes)}"
+                )
             self._check_promise(size_bytes - (old or 0), content)
             self.backend.resize(volume, size_bytes)
             volume = replace(volume, size_bytes=size_bytes)
@@ -213,10 +215,16 @@ class Pool:
             if volume.id not in {one.id for one in content.volumes}:
                 return
             if targets := self.backend.mounted_targets(volume):
-                raise InUse(f"volume {volume.name!r} is mounted at {str(targets[0])!r}", hint="`volrewind volume unmount` it first")
+                raise InUse(
+                    f"volume {volume.name!r} is mounted at {str(targets[0])!r}",
+                    hint="`volrewind volume unmount` it first",
+                )
             mine = [one.name for one in content.snapshots if one.volume_id == volume.id]
             if mine and Capability.INDEPENDENT not in self.capabilities:
-                raise InUse(f"volume {volume.name!r} carries {len(mine)} snapshots, {mine[0]!r} first", hint="delete them before")
+                raise InUse(
+                    f"volume {volume.name!r} carries {len(mine)} snapshots, {mine[0]!r} first",
+                    hint="delete them before",
+                )
             self._remove(volume, self.backend.volume_place(volume.id))
 
     def update_volume(self, volume: Volume) -> Volume:
@@ -296,7 +304,7 @@ class Pool:
                 raise Refused(f"snapshot {snapshot.name!r} is on hold", hint="`volrewind release` it first")
             self._remove(found[0], self.backend.snapshot_place(snapshot.id))
             if volume := self._records.volume(snapshot.volume_id):
-                self._move_limit(volume)
+                self._move_limit(volume, cleaning=True)
 
     def swap(self, volume: Volume, snapshot: Snapshot) -> Volume:
         """Make an unmounted volume hold what a snapshot holds, in one step; what it held is gone (SWAP).
@@ -321,9 +329,7 @@ class Pool:
 
     def sweep(self) -> tuple[str, ...]:
         """Remove what dead processes left; returns a line for each thing removed."""
-        with locked(
-            self._lock_path, f"pool {self.name!r}", clock=self._clock, deadline_seconds=self._deadline_seconds
-        ):
+        with locked(self._lock_path, f"pool {self.name!r}", clock=self._clock, deadline_seconds=self._deadline_seconds):
             return self._sweep(self.content())
 
     # steps
@@ -331,9 +337,7 @@ class Pool:
     @contextmanager
     def _changing(self) -> Iterator[Content]:
         """Hold the pool's lock, with the rubbish of dead processes gone."""
-        with locked(
-            self._lock_path, f"pool {self.name!r}", clock=self._clock, deadline_seconds=self._deadline_seconds
-        ):
+        with locked(self._lock_path, f"pool {self.name!r}", clock=self._clock, deadline_seconds=self._deadline_seconds):
             content = self.content()
             self._sweep(content)
             yield content
@@ -447,7 +451,7 @@ class Pool:
                 hint="grow it with `volrewind pool resize`, delete snapshots, or ask for less",
             )
 
-    def _move_limit(self, volume: Volume, charged_at_cut: int | None = None) -> None:
+    def _move_limit(self, volume: Volume, charged_at_cut: int | None = None, *, cleaning: bool = False) -> None:
         """Set the soft limit anew after a cut or a deletion; see `plan.limits.moving_limit`."""
         if Capability.SOFT_LIMIT not in self.capabilities or volume.size_bytes is None:
             return
@@ -457,7 +461,7 @@ class Pool:
         if charged_at_cut is None:
             kept = [one.charged_bytes for one in self.snapshots(volume.id) if one.charged_bytes is not None]
             charged_at_cut = kept[-1] if kept else None
-        self.backend.limit(volume, moving_limit(volume.size_bytes, charged, charged_at_cut))
+        self.backend.limit(volume, moving_limit(volume.size_bytes, charged, charged_at_cut, cleaning=cleaning))
 
     def _must_carry_volumes(self) -> None:
         if Capability.VOLUMES not in self.capabilities:

@@ -177,7 +177,9 @@ def read_label(root: Path) -> Label:
     try:
         label = msgspec.json.decode(file.read_bytes(), type=Label)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Damaged(f"{str(root)!r} is not a usable pool: {error}", hint="is it mounted? see `volrewind pool list`") from error
+        raise Damaged(
+            f"{str(root)!r} is not a usable pool: {error}", hint="is it mounted? see `volrewind pool list`"
+        ) from error
     if label.version != LAYOUT_VERSION:
         raise Damaged(
             f"the pool at {str(root)!r} has layout version {label.version}; this volrewind knows version {LAYOUT_VERSION}",

@@ -55,7 +55,10 @@ def install_unit(environment: Environment, pool_name: str, *, folder: Path = UNI
         Refused: this host has no systemd.
     """
     if not folder.is_dir() or find("systemctl") is None:
-        raise Refused(f"{str(folder)!r} does not exist: this host runs no systemd", hint="run `volrewind pool mount` at boot some other way")
+        raise Refused(
+            f"{str(folder)!r} does not exist: this host runs no systemd",
+            hint="run `volrewind pool mount` at boot some other way",
+        )
     file = folder / unit_name(pool_name)
     write_durably(file, unit_text(environment, pool_name).encode())
     run(["systemctl", "enable", file.name])

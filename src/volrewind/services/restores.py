@@ -46,7 +46,10 @@ def restore(environment: Environment, name: str, *, to: str = "", size_bytes: in
         return Restored(kept.snapshot, f"pool:{volume.name}")
     target = environment.working_directory / (to or f"{kept.snapshot.name}-restored")
     if target.exists() or target.is_symlink():
-        raise AlreadyThere(f"{str(target)!r} exists, and restore never overwrites", hint="choose another place with --to, or use rollback")
+        raise AlreadyThere(
+            f"{str(target)!r} exists, and restore never overwrites",
+            hint="choose another place with --to, or use rollback",
+        )
     environment.progress(f"copying {kept.snapshot.name} to {target}")
     with kept.pool.backend.browse(kept.snapshot) as data:
         copying.copy_tree(data, target)

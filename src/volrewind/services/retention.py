@@ -66,9 +66,7 @@ def plan_cleanup(environment: Environment, request: CleanupRequest) -> tuple[Jud
     return tuple(sorted(judged, key=lambda one: one.verdict.snapshot.created, reverse=True))
 
 
-def _judge_pool(
-    environment: Environment, pool: Pool, request: CleanupRequest, wanted: set[str]
-) -> tuple[Verdict, ...]:
+def _judge_pool(environment: Environment, pool: Pool, request: CleanupRequest, wanted: set[str]) -> tuple[Verdict, ...]:
     content = pool.content()
     snapshots = [one for one in content.snapshots if not wanted or one.volume_id in wanted]
     now = environment.clock.now()

@@ -89,7 +89,9 @@ def undo(environment: Environment, target: Target, *, force: bool = False) -> Ro
 def _source(kept: Kept) -> Source:
     volumes = [volume for volume in kept.pool.volumes() if volume.id == kept.snapshot.volume_id]
     if not volumes:
-        raise NotFound(f"the volume of {kept.snapshot.name!r} is gone", hint="`volrewind restore` or `clone` makes a new one")
+        raise NotFound(
+            f"the volume of {kept.snapshot.name!r} is gone", hint="`volrewind restore` or `clone` makes a new one"
+        )
     return Source(kept.pool, volumes[0])
 
 
@@ -155,7 +157,9 @@ def _save(environment: Environment, source: Source, operation: Operation) -> Sna
     in_directory = source.volume.origin.kind in (OriginKind.MIRROR, OriginKind.DIRECT)
     if in_directory and not Path(source.volume.origin.path).is_dir():
         return None
-    new = NewSnapshot(name=operation.safety, purpose=Purpose.SAFETY, note=f"before the {operation.kind} to {operation.snapshot}")
+    new = NewSnapshot(
+        name=operation.safety, purpose=Purpose.SAFETY, note=f"before the {operation.kind} to {operation.snapshot}"
+    )
     return environment.local.take_held(source, new)
 
 

@@ -82,7 +82,9 @@ def create(environment: Environment, request: CreateRequest) -> Taken:
     return Taken(snapshot, source.pool.name, reason, environment.clock.monotonic() - begun)
 
 
-def list_snapshots(environment: Environment, targets: Sequence[Target] = ()) -> tuple[tuple[Listed, ...], tuple[Damage, ...]]:
+def list_snapshots(
+    environment: Environment, targets: Sequence[Target] = ()
+) -> tuple[tuple[Listed, ...], tuple[Damage, ...]]:
     """Return the snapshots (of some targets), oldest first, and the records that cannot be read."""
     wanted = {environment.local.find(target).volume.id for target in targets}
     now = environment.clock.now()
@@ -178,5 +180,8 @@ def live_source(source: Source) -> Path:
     """
     places = source.live_places()
     if not places:
-        raise UsageError(f"volume {source.volume.name!r} is not mounted", hint=f"`volrewind volume mount {source.volume.name} DIRECTORY`")
+        raise UsageError(
+            f"volume {source.volume.name!r} is not mounted",
+            hint=f"`volrewind volume mount {source.volume.name} DIRECTORY`",
+        )
     return places[0]

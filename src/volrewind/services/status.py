@@ -56,15 +56,11 @@ def status(environment: Environment, *, within: timedelta | None = None, targets
     """Return how everything (or some targets) stands; a volume without a good snapshot `within` that time is a problem."""
     pools, errors = environment.local.reachable_pools()
     wanted = {environment.local.find(target).volume.id for target in targets}
-    volumes = [
-        one for pool in pools for one in _volumes(environment, pool, within, wanted)
-    ]
+    volumes = [one for pool in pools for one in _volumes(environment, pool, within, wanted)]
     return Status(tuple(volumes), tuple(_pool(pool) for pool in pools), tuple(error.message for error in errors))
 
 
-def _volumes(
-    environment: Environment, pool: Pool, within: timedelta | None, wanted: set[str]
-) -> list[VolumeStatus]:
+def _volumes(environment: Environment, pool: Pool, within: timedelta | None, wanted: set[str]) -> list[VolumeStatus]:
     content = pool.content()
     now = environment.clock.now()
     found = []

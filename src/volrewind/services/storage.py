@@ -9,13 +9,16 @@ from pathlib import Path
 from volrewind.errors import VolrewindError
 from volrewind.model.target import Target
 from volrewind.model.volume import Volume
+from volrewind.pools.catalog import FILE_SYSTEMS
 from volrewind.pools.home import NewPool, Place
 from volrewind.pools.pool import NewVolume, PoolSpace
 from volrewind.services.environment import Environment
 from volrewind.services.snapshots import source_of
 from volrewind.system.reflink import can_reflink
 
-__all__ = ["NewPool", "NewVolume", "Place"]
+__all__ = ["KINDS", "NewPool", "NewVolume", "Place"]
+
+KINDS = tuple(FILE_SYSTEMS)
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,13 @@ def create_volume(environment: Environment, pool_name: str, new: NewVolume) -> V
 def list_volumes(environment: Environment) -> tuple[ListedVolume, ...]:
     """Return every volume, by pool and age."""
     return tuple(
-        ListedVolume(volume, pool.name, source_of(volume), pool.backend.mounted_targets(volume), pool.backend.charged_bytes(volume))
+        ListedVolume(
+            volume,
+            pool.name,
+            source_of(volume),
+            pool.backend.mounted_targets(volume),
+            pool.backend.charged_bytes(volume),
+        )
         for pool in environment.local.pools()
         for volume in pool.volumes()
     )

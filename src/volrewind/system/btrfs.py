@@ -132,7 +132,18 @@ def _search(
     objectid, kind, offset = objects[0], kinds[0], 0
     while True:
         key = struct.pack(
-            "=QQQQQQQIIII32x", tree, objectid, objects[1], offset, 2**64 - 1, since, 2**64 - 1, kind, kinds[1], 2**32 - 1, 0
+            "=QQQQQQQIIII32x",
+            tree,
+            objectid,
+            objects[1],
+            offset,
+            2**64 - 1,
+            since,
+            2**64 - 1,
+            kind,
+            kinds[1],
+            2**32 - 1,
+            0,
         )
         answer = ioctl.buffer(key + struct.pack("=Q", _SEARCH_BUFFER), 112 + _SEARCH_BUFFER)
         ioctl.call(fd, _TREE_SEARCH_V2, answer, path=path)
@@ -180,7 +191,12 @@ def changed_inodes(path: Path, since_generation: int) -> tuple[int, ...]:
         return tuple(
             item.objectid
             for item in _search(
-                fd, 0, objects=(_FIRST_FREE, _LAST_FREE), kinds=(_INODE_ITEM, _INODE_ITEM), since=since_generation, path=path
+                fd,
+                0,
+                objects=(_FIRST_FREE, _LAST_FREE),
+                kinds=(_INODE_ITEM, _INODE_ITEM),
+                since=since_generation,
+                path=path,
             )
             if item.transid >= since_generation
         )

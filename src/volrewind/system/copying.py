@@ -153,7 +153,7 @@ def _rename(source: Path, place: Path) -> None:
 
 @contextmanager
 def _workshop(place: Path) -> Iterator[Path]:
-    """Give an empty directory beside `place` that only we can look into; afterwards it is gone, unless renamed.
+    """Give an empty directory beside `place`, for us alone; it is gone afterwards, unless it was renamed.
 
     It is locked while it is used, so that those of dead processes are known, in whatever container they
     ran, and removed here.

@@ -61,7 +61,19 @@ def make_xfs(device: Path, label: str = "", *, reflink: bool = True, discard: bo
     Sectors of 4096 bytes, since a loop device over a file that shares blocks offers no smaller ones.
     """
     named = ["-L", label[:12]] if label else []
-    run(["mkfs.xfs", "-q", *([] if discard else ["-K"]), *named, "-s", "size=4096", "-m", f"reflink={int(reflink)}", device])
+    run(
+        [
+            "mkfs.xfs",
+            "-q",
+            *([] if discard else ["-K"]),
+            *named,
+            "-s",
+            "size=4096",
+            "-m",
+            f"reflink={int(reflink)}",
+            device,
+        ]
+    )
 
 
 def make_ext4(device: Path) -> None:
@@ -69,7 +81,20 @@ def make_ext4(device: Path) -> None:
 
     Blocks of 4096 bytes whatever the size: what lies below shares blocks of that size.
     """
-    run(["mkfs.ext4", "-q", "-F", "-b", "4096", "-m", "0", "-E", "lazy_itable_init=1,lazy_journal_init=1,nodiscard", device])
+    run(
+        [
+            "mkfs.ext4",
+            "-q",
+            "-F",
+            "-b",
+            "4096",
+            "-m",
+            "0",
+            "-E",
+            "lazy_itable_init=1,lazy_journal_init=1,nodiscard",
+            device,
+        ]
+    )
 
 
 def can_grow_mounted(kind: str) -> bool:

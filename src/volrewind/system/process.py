@@ -50,7 +50,8 @@ def run(
     program = find(str(argv[0]))
     if program is None:
         raise ToolFailed(
-            f"program {str(argv[0])!r} is not installed", hint=f"install {package_of(str(argv[0]))!r} with your package manager"
+            f"program {str(argv[0])!r} is not installed",
+            hint=f"install {package_of(str(argv[0]))!r} with your package manager",
         )
     command = [program, *map(str, argv[1:])]
     target = stdout_path.open("xb") if stdout_path else subprocess.PIPE

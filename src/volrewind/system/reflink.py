@@ -55,7 +55,9 @@ def clone_file(source: Path, target: Path, *, mode: int = 0o600) -> None:
         except OSError as error:
             target.unlink()
             if error.errno in (errno.EOPNOTSUPP, errno.EXDEV, errno.EINVAL, errno.ENOTTY):
-                raise NotSupported(f"the file system of {str(target.parent)!r} cannot share blocks (reflink)") from error
+                raise NotSupported(
+                    f"the file system of {str(target.parent)!r} cannot share blocks (reflink)"
+                ) from error
             raise
         finally:
             os.close(writing)

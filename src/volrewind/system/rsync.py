@@ -2,50 +2,144 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from volrewind.errors import NoSpace, ToolFailed, VolrewindError
-from volrewind.system.process import run
+from volrewind.system.process import Finished, run
 
+# Exit codes, rsync(1).
+_PARTIAL = 23  # something could not be read or written
 _VANISHED = 24  # files disappeared while they were read: normal for a live directory
+_NO_SPACE = ("No space left on device (28)", "Disk quota exceeded (122)")
+_STATISTIC = re.compile(r"^([A-Z][A-Za-z ]+): ([\d,]+)", re.MULTILINE)
 
 
-def mirror_command(source: Path, target: Path, *, excludes: Sequence[str] = (), verify: bool = False) -> tuple[str, ...]:
+@dataclass(frozen=True)
+class Mirrored:
+    """What a pass did: names made and removed, files written into, bytes read anew from the source."""
+
+    created: int = 0
+    deleted: int = 0
+    written_files: int = 0
+    written_bytes: int = 0
+
+    def __add__(self, other: Mirrored) -> Mirrored:
+        return Mirrored(
+            self.created + other.created,
+            self.deleted + other.deleted,
+            self.written_files + other.written_files,
+            self.written_bytes + other.written_bytes,
+        )
+
+
+def mirror_command(
+    source: Path, target: Path, *, excludes: Sequence[str] = (), verify: bool = False
+) -> tuple[str, ...]:
     """Return the command that makes `target` hold what `source` holds, and nothing else.
 
-    In place, so that unchanged blocks of a changed file stay shared with older snapshots. `--no-whole-file` is needed for
-    that between local paths. With `verify` it compares contents and only reports. -S is left out: with `--inplace` it
-    would break up nothing that is not new, and files keep their holes by being compared block by block.
+    `--inplace --no-whole-file`: unchanged blocks of a changed file stay shared with older snapshots.
+    `--modify-window=-1`: times are compared to the nanosecond; by default two writes in one second look alike.
+    `--no-inc-recursive`: all names of a hard-linked file are known before any is copied anew.
+    No -S: beside `--inplace` it punches the zeros at the ends of every block again, and so unshares what nobody
+    changed (rsync 3.5; see `sparse_command`). With `verify` it compares contents and only reports.
     """
-    flags = ["-aHAX", "--numeric-ids", "--delete", "--delete-excluded", "--inplace", "--no-whole-file", "--one-file-system"]
-    checks = ["--dry-run", "--checksum", "--itemize-changes"] if verify else []
-    left_out = [f"--exclude={pattern}" for pattern in excludes]
-    return ("rsync", *flags, *checks, *left_out, "--", f"{source}/", f"{target}/")
+    flags = ["--inplace", "--no-whole-file", "--delete", "--delete-excluded", "--no-inc-recursive"]
+    checks = ["--dry-run", "--checksum", "--itemize-changes"] if verify else ["--stats"]
+    return ("rsync", *_KEPT, *flags, *checks, *_between(source, target, excludes))
 
 
-def mirror(source: Path, target: Path, *, excludes: Sequence[str] = (), verify: bool = False) -> tuple[str, ...]:
-    """Run it; with `verify`, return the paths that differ.
+def sparse_command(source: Path, target: Path, *, excludes: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return the command that copies files named on its standard input, each ended by a NUL, with their holes.
+
+    Those that are there already, or vanished, are passed over.
+    """
+    flags = ["--sparse", "--ignore-existing", "--ignore-missing-args", "--from0", "--files-from=-", "--stats"]
+    return ("rsync", *_KEPT, *flags, *_between(source, target, excludes))
+
+
+_KEPT = ("-aHAX", "--numeric-ids", "--modify-window=-1", "--one-file-system")
+
+
+def _between(source: Path, target: Path, excludes: Sequence[str]) -> tuple[str, ...]:
+    return (*(f"--exclude={pattern}" for pattern in excludes), "--", f"{source}/", f"{target}/")
+
+
+def mirror(source: Path, target: Path, *, excludes: Sequence[str] = ()) -> Mirrored:
+    """Run it. What could not be read is tried once more, since live files are cut short under the reader.
 
     Raises:
         NoSpace: the target is full.
-        ToolFailed: anything could not be read or written. A live directory's vanished files are no failure.
+        ToolFailed: anything else could not be read or written. A live directory's vanished files are no failure.
     """
-    try:
-        done = run(
-            mirror_command(source, target, excludes=excludes, verify=verify),
-            ok=frozenset({0, _VANISHED}),
-            timeout_seconds=None,
-        )
-    except ToolFailed as error:
-        raise _understood(error, target) from error
-    return tuple(line for line in done.out.splitlines() if line) if verify else ()
+    command = mirror_command(source, target, excludes=excludes)
+    done = _run(command)
+    if done.code == _PARTIAL and not _is_full(done):
+        done = _run(command)
+    return _checked(done, source, target)
 
 
-def _understood(error: ToolFailed, target: Path) -> VolrewindError:
-    if "No space left" in error.message or "Disk quota exceeded" in error.message:
+def copy_sparse(source: Path, target: Path, names: Sequence[str], *, excludes: Sequence[str] = ()) -> Mirrored:
+    """Copy new files with their holes; `names` are relative. What cannot be read is left to `mirror` to report.
+
+    Raises:
+        NoSpace: the target is full.
+        ToolFailed: anything else could not be written.
+    """
+    listed = "".join(f"./{name}\0" for name in names)  # rsync takes a leading # or ; for a comment
+    done = _run(sparse_command(source, target, excludes=excludes), stdin=listed)
+    if done.code == _PARTIAL and not _is_full(done):
+        return parse_stats(done.out)
+    return _checked(done, source, target)
+
+
+def differing(source: Path, target: Path, *, excludes: Sequence[str] = ()) -> tuple[str, ...]:
+    """Compare all contents, and return a line of `rsync --itemize-changes` for each path that differs.
+
+    Raises:
+        ToolFailed: something could not be read.
+    """
+    done = _run(mirror_command(source, target, excludes=excludes, verify=True))
+    _checked(done, source, target)
+    return tuple(line for line in done.out.splitlines() if line)
+
+
+def parse_stats(text: str) -> Mirrored:
+    """Return the figures of `rsync --stats` (recorded from 3.5.0)."""
+    found = {name: int(number.replace(",", "")) for name, number in _STATISTIC.findall(text)}
+    return Mirrored(
+        created=found.get("Number of created files", 0),
+        deleted=found.get("Number of deleted files", 0),
+        written_files=found.get("Number of regular files transferred", 0),
+        written_bytes=found.get("Literal data", 0),
+    )
+
+
+def _run(command: Sequence[str], stdin: str = "") -> Finished:
+    return run(command, ok=frozenset(range(256)), timeout_seconds=None, stdin=stdin)
+
+
+def _checked(done: Finished, source: Path, target: Path) -> Mirrored:
+    if done.code in (0, _VANISHED):
+        return parse_stats(done.out)
+    raise _understood(done, source, target)
+
+
+def _understood(done: Finished, source: Path, target: Path) -> VolrewindError:
+    if _is_full(done):
         return NoSpace(
-            f"the copy into {str(target)!r} stopped: no space left",
+            f"the copy of {str(source)!r} into {str(target)!r} stopped: no space left",
             hint="prune snapshots with `volrewind cleanup`, or grow the pool with `volrewind pool resize`",
         )
-    return error
+    said = [line for line in done.err.splitlines() if line.strip() and not line.startswith("rsync error:")]
+    more = f" | and {len(said) - 5} more" if len(said) > 5 else ""
+    return ToolFailed(
+        f"{str(source)!r} was not copied in full (rsync code {done.code}): {' | '.join(said[:5])[:1500]}{more}",
+        hint="make it readable for the user who runs this, or leave it out with --exclude",
+    )
+
+
+def _is_full(done: Finished) -> bool:
+    return any(reason in done.err for reason in _NO_SPACE)

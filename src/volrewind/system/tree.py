@@ -137,9 +137,7 @@ class _Comparison:
                     found.append(_Directory(names, _is_directory(one), _is_directory(other)))
         return found
 
-    def _candidates(
-        self, prefix: str, old: dict[str, os.DirEntry[str]], new: dict[str, os.DirEntry[str]]
-    ) -> list[str]:
+    def _candidates(self, prefix: str, old: dict[str, os.DirEntry[str]], new: dict[str, os.DirEntry[str]]) -> list[str]:
         """Return the names that may differ, sorted.
 
         A pair is the same when nothing at or below it is dirty and both are one inode. The inode matters: a
@@ -203,9 +201,7 @@ class _Judge:
             and (self.tick_ns is None or one.st_ctime_ns < self.tick_ns)
         )
 
-    def detail(
-        self, old: _Side, one: os.stat_result, new: _Side, other: os.stat_result
-    ) -> ChangeDetail | None:
+    def detail(self, old: _Side, one: os.stat_result, new: _Side, other: os.stat_result) -> ChangeDetail | None:
         """Return what differs; None when nothing that counts does. What vanishes counts as written."""
         mode = one.st_mode
         if stat.S_IFMT(mode) != stat.S_IFMT(other.st_mode):

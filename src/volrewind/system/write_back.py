@@ -15,7 +15,17 @@ def write_back_command(source: Path, target: Path, *, excludes: Sequence[str] = 
     (`excludes`) stays as it is: without --delete-excluded rsync protects it.
     """
     left_out = [f"--exclude={pattern}" for pattern in excludes]
-    return ("rsync", "-aHAXS", "--numeric-ids", "--delete-delay", "--one-file-system", *left_out, "--", f"{source}/", f"{target}/")
+    return (
+        "rsync",
+        "-aHAXS",
+        "--numeric-ids",
+        "--delete-delay",
+        "--one-file-system",
+        *left_out,
+        "--",
+        f"{source}/",
+        f"{target}/",
+    )
 
 
 def write_back(source: Path, target: Path, *, excludes: Sequence[str] = ()) -> None:

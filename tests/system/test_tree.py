@@ -1,0 +1,342 @@
+"""Differences between trees, against an oracle that reads everything."""
+
+import os
+import random
+import stat
+import subprocess
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from volrewind.clock import SystemClock
+from volrewind.model.entry import FileKind
+from volrewind.model.snapshot import Change, ChangeDetail, ChangeKind, Snapshot
+from volrewind.pools.home import Home, NewPool
+from volrewind.pools.pool import NewVolume, Pool
+from volrewind.system import mounts
+from volrewind.system.tree import differences
+
+_NAMES = ["a", "b", "a-b", "a b", "new\nline", os.fsdecode(b"\xff\xfe"), "ü", "-x", "x" * 255]
+Told = tuple[str, ChangeKind, ChangeDetail | None]
+
+
+class Churn:
+    """Random changes below a directory, the same for the same seed."""
+
+    def __init__(self, top: Path, seed: int, *, hides: bool = True) -> None:
+        self._top = top
+        self._random = random.Random(seed)
+        ways: list[Callable[[], None]] = [
+            self.write, self.write, self.write_same_length, self.append, self.touch, self.change_mode,
+            self.set_attribute, self.make_directory, self.make_directory, self.remove, self.rename, self.rename,
+            self.exchange_directories, self.link, self.link, self.symlink, self.make_fifo, self.truncate,
+        ]  # fmt: skip
+        self._ways = [*ways, self.write_and_set_time_back] if hides else ways
+
+    def go(self, count: int) -> None:
+        for _ in range(count):
+            try:
+                self._random.choice(self._ways)()
+            except OSError:
+                continue  # a name taken, a directory not empty: no change either
+
+    def _directories(self) -> list[Path]:
+        found = [self._top]
+        for directory, names, _ in os.walk(self._top):
+            found += [Path(directory, name) for name in names if not Path(directory, name).is_symlink()]
+        return sorted(found)
+
+    def _entries(self) -> list[Path]:
+        found = [Path(directory, name) for directory, dirs, files in os.walk(self._top) for name in dirs + files]
+        return sorted(found) or [self._new()]
+
+    def _files(self) -> list[Path]:
+        return [path for path in self._entries() if path.is_file() and not path.is_symlink()] or [self._new()]
+
+    def _new(self) -> Path:
+        return self._random.choice(self._directories()) / self._random.choice(_NAMES)
+
+    def _file(self) -> Path:
+        return self._random.choice(self._files())
+
+    def write(self) -> None:
+        path = self._new()
+        if not path.is_symlink() and not path.is_fifo():
+            path.write_bytes(self._random.randbytes(self._random.choice([0, 1, 100, 5000])))
+
+    def write_same_length(self) -> None:
+        path = self._file()
+        path.write_bytes(self._random.randbytes(path.stat().st_size))
+
+    def write_and_set_time_back(self) -> None:
+        path = self._file()
+        before = path.stat()
+        path.write_bytes(self._random.randbytes(before.st_size))
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+    def append(self) -> None:
+        with self._file().open("ab") as file:
+            file.write(self._random.randbytes(10))
+
+    def truncate(self) -> None:
+        os.truncate(self._file(), self._random.randrange(10_000))
+
+    def touch(self) -> None:
+        os.utime(self._file(), ns=(0, self._random.randrange(10**18)))
+
+    def change_mode(self) -> None:
+        path = self._random.choice(self._entries())
+        if not path.is_symlink():
+            path.chmod(self._random.choice([0o600, 0o640, 0o755, 0o2775]))
+
+    def set_attribute(self) -> None:
+        path = self._random.choice(self._directories() + self._files())
+        os.setxattr(path, f"user.{self._random.choice('ab')}", self._random.randbytes(2))
+
+    def make_directory(self) -> None:
+        self._new().mkdir()
+
+    def remove(self) -> None:
+        path = self._random.choice(self._entries())
+        subprocess.run(["rm", "-rf", "--", path], check=True)
+
+    def rename(self) -> None:
+        os.replace(self._random.choice(self._entries()), self._new())
+
+    def exchange_directories(self) -> None:
+        one, other = (self._random.choice(self._directories()) for _ in range(2))
+        aside = self._top / "aside"
+        if one.is_relative_to(other) or other.is_relative_to(one) or aside.exists():
+            return
+        one.rename(aside)
+        other.rename(one)
+        aside.rename(other)
+
+    def link(self) -> None:
+        os.link(self._file(), self._new())
+
+    def symlink(self) -> None:
+        self._new().symlink_to(self._random.choice([*_NAMES, "../a", "/etc"]))
+
+    def make_fifo(self) -> None:
+        os.mkfifo(self._new())
+
+
+def everything(top: Path) -> dict[str, tuple[object, ...]]:
+    """Read all there is: type, what tells of writing, metadata, bytes."""
+    found = {".": _read(top)}
+    for directory, names, files in os.walk(top):
+        for name in names + files:
+            path = Path(directory, name)
+            found[str(path.relative_to(top))] = _read(path)
+    return found
+
+
+def _read(path: Path) -> tuple[object, ...]:
+    status = path.lstat()
+    kind = stat.S_IFMT(status.st_mode)
+    written: object = None
+    content = b""
+    if kind == stat.S_IFREG:
+        content, written = path.read_bytes(), (status.st_size, status.st_mtime_ns)
+    if kind == stat.S_IFLNK:
+        written = os.readlink(path)
+    names = os.listxattr(path, follow_symlinks=False)
+    attributes = {name: os.getxattr(path, name, follow_symlinks=False) for name in names}
+    return kind, written, (status.st_mode, status.st_uid, status.st_gid, attributes), content
+
+
+def oracle(old: Path, new: Path) -> list[Told]:
+    before, after = everything(old), everything(new)
+    told: list[Told] = []
+    for path in sorted(before.keys() | after.keys(), key=lambda path: () if path == "." else tuple(path.split("/"))):
+        if path not in before:
+            told.append((path, ChangeKind.ADDED, None))
+        elif path not in after:
+            told.append((path, ChangeKind.REMOVED, None))
+        elif before[path] != after[path]:
+            details = (ChangeDetail.TYPE, ChangeDetail.CONTENT, ChangeDetail.METADATA, ChangeDetail.CONTENT)
+            differ = [one != other for one, other in zip(before[path], after[path], strict=True)]
+            told.append((path, ChangeKind.CHANGED, details[differ.index(True)]))
+    return told
+
+
+def told(changes: Iterator[Change]) -> list[Told]:
+    return [(change.path, change.kind, change.detail) for change in changes]
+
+
+def names_of(changes: Iterator[Change] | list[Change]) -> list[str]:
+    return [change.path for change in changes]
+
+
+def copied(source: Path, target: Path) -> None:
+    subprocess.run(["cp", "-a", "--", source, target], check=True)
+
+
+@pytest.mark.parametrize("same_origin", [True, False])
+@given(seed=st.integers(0, 2**32), count=st.integers(0, 40))
+@settings(max_examples=60, phases=[Phase.explicit, Phase.generate])  # a seed cannot shrink
+def test_a_diff_of_two_trees_is_what_reading_everything_finds(
+    tmp_path_factory: pytest.TempPathFactory, same_origin: bool, seed: int, count: int
+) -> None:
+    old, new = (tmp_path_factory.mktemp("trees") / name for name in ("old", "new"))
+    old.mkdir()
+    Churn(old, seed).go(80)
+    copied(old, new)
+    # Without a common origin bytes are never compared, so nothing is hidden from it here.
+    Churn(new, seed + 1, hides=same_origin).go(count)
+    assert told(differences(old, new, same_origin=same_origin)) == oracle(old, new)
+    assert told(differences(new, old, same_origin=same_origin)) == oracle(new, old)
+
+
+def test_what_came_and_went_is_told_with_everything_below_and_with_sizes(tmp_path: Path) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    (old / "gone/deep").mkdir(parents=True)
+    (old / "gone/deep/file").write_bytes(b"123")
+    (new / "came").mkdir(parents=True)
+    (new / "came/link").symlink_to("nowhere")
+    assert list(differences(old, new)) == [
+        Change(path="came", kind=ChangeKind.ADDED, what=FileKind.DIRECTORY),
+        Change(path="came/link", kind=ChangeKind.ADDED, what=FileKind.SYMLINK),
+        Change(path="gone", kind=ChangeKind.REMOVED, what=FileKind.DIRECTORY),
+        Change(path="gone/deep", kind=ChangeKind.REMOVED, what=FileKind.DIRECTORY),
+        Change(path="gone/deep/file", kind=ChangeKind.REMOVED, what=FileKind.FILE, old_size_bytes=3),
+    ]
+
+
+def test_a_directory_that_became_a_file_is_told_with_what_it_lost(tmp_path: Path) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    (old / "a").mkdir(parents=True)
+    (old / "a/inside").touch()
+    new.mkdir()
+    (new / "a").write_text("x")
+    assert told(differences(old, new)) == [
+        ("a", ChangeKind.CHANGED, ChangeDetail.TYPE),
+        ("a/inside", ChangeKind.REMOVED, None),
+    ]
+
+
+def test_an_order_is_that_of_a_walk(tmp_path: Path) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    old.mkdir()
+    (new / "a").mkdir(parents=True)
+    (new / "a/x").touch()
+    (new / "a-b").touch()
+    assert names_of(differences(old, new)) == ["a", "a/x", "a-b"]
+
+
+def test_a_file_changed_again_within_the_tick_of_the_cut_is_found(tmp_path: Path) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    old.mkdir()
+    new.mkdir()
+    (old / "f").write_text("one")
+    status = (old / "f").stat()
+    os.link(old / "f", new / "f")  # the same inode and times: as when nothing happened
+    cut = datetime.fromtimestamp(status.st_ctime, UTC)
+    assert list(differences(old, new, cut=cut)) == []
+    assert list(differences(old, new)) == []
+
+
+def test_a_tree_thousands_of_directories_deep_is_compared(tmp_path: Path) -> None:
+    for side in ("old", "new"):
+        fd = os.open(tmp_path, os.O_RDONLY)
+        for name in [side] + ["deep"] * 1500:
+            os.mkdir(name, dir_fd=fd)
+            below = os.open(name, os.O_RDONLY, dir_fd=fd)
+            os.close(fd)
+            fd = below
+        os.close(os.open(f"only-{side}", os.O_CREAT | os.O_WRONLY, dir_fd=fd))
+        os.close(fd)
+    bottom = "deep/" * 1500
+    assert names_of(differences(tmp_path / "old", tmp_path / "new")) == [bottom + "only-new", bottom + "only-old"]
+
+
+def test_links_are_never_followed(tmp_path: Path) -> None:
+    old, new, outside = tmp_path / "old", tmp_path / "new", tmp_path / "outside"
+    for directory in (old, new, outside):
+        directory.mkdir()
+    (outside / "secret").touch()
+    (old / "a").mkdir()
+    (new / "a").symlink_to(outside)
+    assert told(differences(old, new)) == [("a", ChangeKind.CHANGED, ChangeDetail.TYPE)]
+
+
+@pytest.mark.root
+def test_another_file_system_below_counts_as_empty(tmp_path: Path) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    old.mkdir()
+    (old / "m").mkdir()
+    (new / "m").mkdir(parents=True)
+    mounts.mount("tmpfs", new / "m", filesystem="tmpfs", options=["mode=755"])
+    try:
+        (new / "m/file").touch()
+        assert list(differences(old, new)) == []
+    finally:
+        mounts.be_unmounted(new / "m")
+
+
+@pytest.fixture
+def pool(tmp_path: Path) -> Iterator[Pool]:
+    home = Home(tmp_path / "state", SystemClock())
+    try:
+        yield home.create(NewPool(name="t", kind="btrfs", size_bytes=512 << 20, sparse=True))
+    finally:
+        for place in home.places():
+            home.destroy(place, with_snapshots=True)
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("first_seed", range(0, 50, 10))
+def test_looking_only_where_btrfs_saw_a_change_finds_the_same_as_looking_everywhere(pool: Pool, first_seed: int) -> None:
+    volume = pool.create_volume(NewVolume(name="v"))
+    snapshots: list[Snapshot] = []
+    with pool.backend.opened(volume) as data:
+        Churn(data, first_seed).go(150)
+        snapshots.append(pool.cut(volume))
+        for seed in range(first_seed + 1, first_seed + 11):
+            Churn(data, seed).go(random.Random(seed).choice([0, 1, 2, 5, 20]))
+            snapshots.append(pool.cut(volume))
+    for older, newer in [*zip(snapshots, snapshots[1:], strict=False), (snapshots[0], snapshots[-1])]:
+        dirty = pool.backend.dirty_directories(older, newer)
+        assert dirty is not None
+        with pool.backend.browse(older) as old, pool.backend.browse(newer) as new:
+            expected = oracle(old, new)
+            assert told(differences(old, new)) == expected
+            assert told(differences(old, new, dirty=dirty, cut=older.created)) == expected
+            assert told(differences(new, old, dirty=dirty, cut=older.created)) == oracle(new, old)
+
+
+@pytest.mark.root
+def test_directories_that_changed_places_bring_along_files_nobody_touched(pool: Pool) -> None:
+    volume = pool.create_volume(NewVolume(name="v"))
+    with pool.backend.opened(volume) as data:
+        for name in ("a", "b"):
+            (data / name / "deep").mkdir(parents=True)
+            (data / name / "deep/file").write_text(name)
+        older = pool.cut(volume)
+        (data / "a").rename(data / "c")
+        (data / "b").rename(data / "a")
+        (data / "c").rename(data / "b")
+        newer = pool.cut(volume)
+    dirty = pool.backend.dirty_directories(older, newer)
+    with pool.backend.browse(older) as old, pool.backend.browse(newer) as new:
+        assert names_of(differences(old, new, dirty=dirty)) == ["a/deep/file", "b/deep/file"]
+
+
+@pytest.mark.root
+def test_a_file_with_very_many_names_is_told_by_each(pool: Pool) -> None:
+    volume = pool.create_volume(NewVolume(name="v"))
+    with pool.backend.opened(volume) as data:
+        (data / "f").touch()
+        for number in range(300):
+            (data / f"{number:0200}").hardlink_to(data / "f")
+        older = pool.cut(volume)
+        (data / "f").write_text("written")
+        newer = pool.cut(volume)
+    dirty = pool.backend.dirty_directories(older, newer)
+    with pool.backend.browse(older) as old, pool.backend.browse(newer) as new:
+        assert len(list(differences(old, new, dirty=dirty))) == 301
