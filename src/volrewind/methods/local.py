@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from volrewind.clock import Clock
 from volrewind.errors import NotFound, UsageError, VolrewindError
@@ -14,12 +15,13 @@ from volrewind.model.names import legal_name, unique_name
 from volrewind.model.snapshot import Consistency, Snapshot
 from volrewind.model.target import Target, TargetKind
 from volrewind.model.volume import Origin, OriginKind, Volume
-from volrewind.plan.choose import Choice, DirectoryFacts, PoolFacts, choose
 from volrewind.pools.home import Home
-from volrewind.pools.mirror import refresh
 from volrewind.pools.pool import NewSnapshot, NewVolume, Pool
 from volrewind.system import btrfs
 from volrewind.system.files import locked
+
+if TYPE_CHECKING:
+    from volrewind.plan.choose import Choice, PoolFacts
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,8 @@ class LocalMethod:
 
     def choose(self, target: Target, *, pool_name: str = "") -> Choice:
         """Return how a directory without a volume would be protected, and why."""
+        from volrewind.plan.choose import DirectoryFacts, choose
+
         directory, pools = target.path, tuple(self.pools())
         facts = DirectoryFacts(str(directory), cuttable_by=_cuttable_by(directory))
         return choose(facts, [_pool_facts(pool, directory, facts.cuttable_by) for pool in pools], wanted_pool=pool_name)
@@ -172,6 +176,8 @@ class LocalMethod:
 
     def _refresh(self, source: Source, excludes: tuple[str, ...]) -> None:
         """Copy what changed; the mirror may take what is free above the pool's reserve, and no more."""
+        from volrewind.pools.mirror import refresh
+
         pool, volume = source.pool, source.volume
         charged = pool.backend.charged_bytes(volume)
         if charged is not None:
@@ -209,6 +215,8 @@ def _is(target: Target, pool: Pool, volume: Volume) -> bool:
 
 
 def _pool_facts(pool: Pool, directory: Path, cuttable_by: str) -> PoolFacts:
+    from volrewind.plan.choose import PoolFacts
+
     same = False
     if cuttable_by == pool.backend.kind == "btrfs":
         same = btrfs.file_system_uuid(directory) == btrfs.file_system_uuid(pool.backend.root)

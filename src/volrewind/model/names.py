@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from datetime import datetime
 
@@ -36,7 +35,11 @@ def legal_name(text: str) -> str:
     """Return a legal name that resembles `text`, the same each time; text of no use becomes its digest."""
     name = re.sub(r"[^a-z0-9.]+", "-", text.lower().encode("ascii", "replace").decode()).strip("-.")
     name = re.sub(r"[-.]*\.[-.]*", ".", name)[: MAX_NAME - _STAMP_LENGTH - _SUFFIX_ROOM].strip("-.")
-    return name or "v" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    if name:
+        return name
+    import hashlib  # OpenSSL behind it takes 5 ms to load, and hardly anybody gets here
+
+    return "v" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
 
 
 def snapshot_name(volume_name: str, now: datetime, taken: frozenset[str] | set[str] = frozenset()) -> str:

@@ -6,8 +6,6 @@ import re
 from datetime import timedelta
 from decimal import Decimal
 
-from pytimeparse import parse as _parse_seconds
-
 from volrewind.errors import UsageError
 
 # Kubernetes' quantity suffixes: https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
@@ -69,7 +67,9 @@ def _short_seconds(text: str) -> float | None:
         return 0
     if not re.fullmatch(r"(\d{1,9}(h|m|s))+", text, re.ASCII):
         return None
-    return _parse_seconds(text)
+    from pytimeparse import parse  # only where somebody wrote a duration
+
+    return parse(text)
 
 
 def format_age(age: timedelta) -> str:

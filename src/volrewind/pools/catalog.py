@@ -1,4 +1,4 @@
-"""The one list of pool kinds."""
+"""The one list of pool kinds; only those in use are loaded."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from pathlib import Path
 
 from volrewind.errors import UsageError
 from volrewind.pools.backend import Backend
-from volrewind.pools.btrfs import BtrfsBackend
-from volrewind.pools.image import ImageBackend
 
 # The file system each kind needs below it; "any" for those that only copy.
 FILE_SYSTEMS = {"btrfs": "btrfs", "image": "xfs"}
@@ -21,8 +19,12 @@ def backend_of(kind: str, root: Path, *, has_limits: bool = False, dataset: str 
     """
     match kind:
         case "btrfs":
+            from volrewind.pools.btrfs import BtrfsBackend
+
             return BtrfsBackend(root, has_limits=has_limits)
         case "image":
+            from volrewind.pools.image import ImageBackend
+
             return ImageBackend(root)
         case _:
             raise UsageError(f"pool kind {kind!r} is not known", hint=f"one of: {', '.join(FILE_SYSTEMS)}")

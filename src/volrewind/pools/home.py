@@ -12,6 +12,7 @@ import uuid
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -19,12 +20,14 @@ from volrewind.clock import Clock
 from volrewind.errors import AlreadyThere, Damaged, InUse, NotFound, NotSupported, Refused, UsageError
 from volrewind.model.names import check_name
 from volrewind.model.volume import Volume
-from volrewind.pools.backing import Backing
 from volrewind.pools.catalog import FILE_SYSTEMS, backend_of
 from volrewind.pools.pool import DEFAULT_DEADLINE_SECONDS, Pool
 from volrewind.pools.records import LAYOUT_VERSION, FileRecords, Label, read_label, write_label
 from volrewind.system import btrfs, filesystem, mounts
 from volrewind.system.files import locked, remove_file, write_durably
+
+if TYPE_CHECKING:
+    from volrewind.pools.backing import Backing
 
 # Listing a few hundred loop devices takes milliseconds (November 2026); a process that really uses a pool stays.
 _PATIENCE_SECONDS = 1.0
@@ -311,6 +314,8 @@ def default_size_bytes(folder: Path) -> int:
 
 
 def _backing(place: Place) -> Backing:
+    from volrewind.pools.backing import Backing  # a mounted pool does without
+
     return Backing(Path(place.backing), FILE_SYSTEMS[place.kind], Path(place.root), place.sparse)
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from volrewind.model.snapshot import Change, Snapshot, State
-from volrewind.pools.records import Damage
-from volrewind.services.retention import Judged
-from volrewind.services.snapshots import Described, Listed
-from volrewind.services.status import PoolStatus, Status, VolumeStatus
-from volrewind.services.storage import ListedPool, ListedVolume
+from volrewind.model.snapshot import State
+
+if TYPE_CHECKING:  # a surface loads only the services it calls
+    from volrewind.model.snapshot import Change, Snapshot
+    from volrewind.pools.records import Damage
+    from volrewind.services.retention import Judged
+    from volrewind.services.snapshots import Described, Listed
+    from volrewind.services.status import PoolStatus, Status, VolumeStatus
+    from volrewind.services.storage import ListedPool, ListedVolume
 
 Document = dict[str, Any]  # Any: JSON's values, which only the surfaces look into
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +24,8 @@ class Finished:
 
 def find(program: str) -> str | None:
     """Return where a program is, also outside a user's PATH; None when it is not installed."""
+    import shutil
+
     return shutil.which(program, path=os.pathsep.join([os.environ.get("PATH", os.defpath), *_SBIN]))
 
 
@@ -47,6 +47,8 @@ def run(
         ToolFailed: it is not installed, or ended with a code that is not in `ok`.
         TimedOut: it did not end in time, and was killed. None waits for ever, which only a user can interrupt.
     """
+    import subprocess  # not at the top: `list` of a mounted pool runs no program
+
     program = find(str(argv[0]))
     if program is None:
         raise ToolFailed(
