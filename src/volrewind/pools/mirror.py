@@ -1,11 +1,12 @@
 """The mirror: a pool volume that holds what a plain directory held when it was last brought up to date.
 
-Before rsync runs, two things are put right that it cannot do in place. Files with several names lose all but one: were
-they left, and had the application since replaced one of the names, both would silently get one content. And new files
-with holes are copied first, since only there rsync may make holes.
+Before rsync runs, two things are put right that it cannot do in place. Files with several names are parted:
+were they not, and had the application since replaced one of the names, both would silently get one content.
+And new files with holes are copied first, since only there rsync may make holes.
 
-A file is taken for unchanged when its size and its time of modification, to the nanosecond, are. So a change that keeps
-both is missed: a tool that sets times back, or on kernels before 6.13 a second write in the same tick (4 ms) as the first.
+A file is taken for unchanged when its size and its time of modification, to the nanosecond, are. So a change
+that keeps both is missed: by a tool that sets times back, or, on kernels before 6.13, by a second write in
+the same tick (4 ms) as the first.
 """
 
 from __future__ import annotations
@@ -26,11 +27,11 @@ from volrewind.system.rsync import Mirrored
 
 # What is cheaper to copy anew, should its names have parted, than to clone for each of them.
 _CLONED_FROM_BYTES = 64 * 1024
-_TEMPORARY = ".volrewind-unlinking"
+_TEMPORARY = ".volrewind-parting"
 
 
 def refresh(source: Path, live: Path, *, excludes: Sequence[str] = ()) -> Mirrored:
-    """Make `live` hold what `source` holds, but for `excludes` (rsync's patterns) and other file systems below it.
+    """Make `live` hold what `source` holds, without `excludes` (rsync's patterns) and what is mounted below.
 
     `live` is nobody else's. After a failure, or a crash, it holds a mixture that the next refresh puts right.
 
@@ -38,18 +39,22 @@ def refresh(source: Path, live: Path, *, excludes: Sequence[str] = ()) -> Mirror
         NoSpace: `live` is full.
         ToolFailed: anything could not be read or written; the message names it.
     """
-    with ThreadPoolExecutor(2) as walks:  # each waits for a program that keeps one processor busy
-        finding_linked = walks.submit(find.multi_linked, live)
-        finding_sparse = walks.submit(find.sparse, source)
-    be_unlinked(live, finding_linked.result())
-    new = _prepare_sparse(live, finding_sparse.result())
+    with ThreadPoolExecutor(4) as walks:  # each waits for a program
+        linked = walks.submit(find.multi_linked, live)
+        sparse = walks.submit(find.sparse, source)
+        attributes = [walks.submit(find.may_have_attributes, top) for top in (source, live)]
+    be_parted(live, linked.result())
+    new = _prepare_sparse(live, sparse.result())
     done = rsync.copy_sparse(source, live, new, excludes=excludes) if new else Mirrored()
-    return done + rsync.mirror(source, live, excludes=excludes)
+    return done + rsync.mirror(source, live, excludes=excludes, attributes=any(one.result() for one in attributes))
 
 
-def be_unlinked(live: Path, linked: Iterable[Found]) -> None:
-    """Make every file have one name. Large ones keep all their names, each a file that shares the blocks; of what is small,
-    or no file, or where blocks cannot be shared, one name is kept and rsync links or copies the others anew."""
+def be_parted(live: Path, linked: Iterable[Found]) -> None:
+    """Make every file have one name.
+
+    Large ones keep all their names, each a file of its own that shares the blocks. Of what is small, or no
+    file, or where blocks cannot be shared, one name is kept; rsync links or copies the others anew.
+    """
     kept: set[int] = set()
     for one in linked:
         if one.inode in kept:
@@ -74,7 +79,7 @@ def _part(path: Path, one: Found) -> None:
 
 
 def _prepare_sparse(live: Path, files: Iterable[Found]) -> list[str]:
-    """Give files that are there the length they will have, which rsync would write out as zeros; return the missing ones."""
+    """Give files that are there the length they will have, which rsync would fill; return those missing."""
     with directory_fd(live) as fd, descent(fd, readable=True) as way:
         return [one.name for one in files if not _be_as_long(way, one)]
 

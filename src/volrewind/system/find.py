@@ -1,11 +1,12 @@
-"""find: walking a large tree for the few files that need something (300,000 files in 0.4 s, measured November 2026)."""
+"""Walking a large tree for the few files that need something: 300,000 in 0.4 to 0.9 s (November 2026)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from volrewind.system.process import run
+from volrewind.system import mounts
+from volrewind.system.process import find, run
 
 # Below this a hole saves too little to look at.
 SPARSE_FROM_BYTES = 2**20
@@ -24,8 +25,9 @@ class Found:
 
 def find_command(top: Path, *, linked: bool) -> tuple[str, ...]:
     """Return the command that lists everything with several names, or (not `linked`) the larger files."""
-    tests = ["!", "-type", "d", "-links", "+1"] if linked else ["-type", "f", "-size", f"+{SPARSE_FROM_BYTES}c"]
-    return ("find", str(top), "-xdev", *tests, "-printf", r"%i %y %s %b %P\0")
+    larger = ["-type", "f", "-size", f"+{SPARSE_FROM_BYTES}c"]
+    tests = ["!", "-type", "d", "-links", "+1"] if linked else larger
+    return ("find", f"{top}/", "-xdev", *tests, "-printf", r"%i %y %s %b %P\0")
 
 
 def multi_linked(top: Path) -> tuple[Found, ...]:
@@ -47,3 +49,12 @@ def parse_found(text: str) -> tuple[Found, ...]:
 def _found(record: str) -> Found:
     inode, kind, size, blocks, name = record.split(" ", 4)
     return Found(int(inode), kind == "f", int(size), int(blocks) * 512, name)
+
+
+def may_have_attributes(top: Path) -> bool:
+    """Tell whether anything in a tree may have an ACL or an extended attribute; True when that is not known."""
+    if find("getfattr") is None or mounts.below(top):  # it would walk into other file systems
+        return True
+    command = ["getfattr", "-R", "-h", "-P", "--absolute-names", "-m", "-", f"{top}/"]
+    done = run(command, ok=frozenset(range(256)), timeout_seconds=None)
+    return bool(done.code or done.out or done.err)

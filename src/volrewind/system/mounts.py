@@ -61,6 +61,12 @@ def mounted_at(target: Path) -> Mount | None:
     return found[-1] if found else None
 
 
+def below(top: Path) -> tuple[Mount, ...]:
+    """Return what is mounted inside a directory, not at it."""
+    wanted = Path(os.path.realpath(top))
+    return tuple(mount for mount in mounts() if wanted in mount.target.parents)
+
+
 def holding(path: Path) -> Mount:
     """Return the mount that a path lies on."""
     wanted = Path(os.path.realpath(path))
