@@ -45,7 +45,7 @@ def test_the_command_keeps_everything_and_stays_in_place() -> None:
 
 
 def test_found_files_may_have_any_name() -> None:
-    text = "12 f 4096 8 a b\07 l 3 0 new\nline\udcff\0"  # findutils 4.9
+    text = "\0".join(("12 f 4096 8 a b", "7 l 3 0 new\nline\udcff", ""))  # findutils 4.9
     assert find.parse_found(text) == (
         find.Found(12, True, 4096, 4096, "a b"),
         find.Found(7, False, 3, 0, "new\nline\udcff"),
