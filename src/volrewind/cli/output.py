@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 import click
+import msgspec
 
 from volrewind.services.documents import Document
 from volrewind.services.environment import Environment
@@ -18,8 +18,7 @@ from volrewind.wiring import environment_of
 FORMATS = ("table", "wide", "json", "yaml", "name")
 
 
-@dataclass(frozen=True)
-class Column:
+class Column(msgspec.Struct, frozen=True):
     """A column: its heading, how a document fills it, and whether only `wide` shows it."""
 
     heading: str
@@ -65,8 +64,6 @@ def emit_document(document: Any, output: str) -> None:
 
         click.echo(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True), nl=False)
         return
-    import msgspec
-
     click.echo(msgspec.json.format(msgspec.json.encode(plain)).decode())
 
 
@@ -89,6 +86,8 @@ def print_table(documents: Iterable[Document], columns: Sequence[Column]) -> Non
 
 def shown(text: str) -> str:
     """Return text that is safe to print: control characters and bytes that are no UTF-8 are escaped."""
+    if text.isascii() and text.isprintable():
+        return text
     return "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode()
         for character in _plain(text)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec.structs import replace
 
 from volrewind.clock import Clock
 from volrewind.errors import NotFound, UsageError, VolrewindError
@@ -24,16 +26,14 @@ if TYPE_CHECKING:
     from volrewind.plan.choose import Choice, PoolFacts
 
 
-@dataclass(frozen=True)
-class Kept:
+class Kept(msgspec.Struct, frozen=True):
     """A snapshot and the pool it is in."""
 
     pool: Pool
     snapshot: Snapshot
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(msgspec.Struct, frozen=True):
     """A volume and the pool it is in."""
 
     pool: Pool

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+
+import msgspec
 
 from volrewind.errors import NotSupported, UsageError
 from volrewind.model.names import check_name
@@ -17,8 +18,7 @@ class TargetKind(Enum):
     VOLUME = "volume"
 
 
-@dataclass(frozen=True)
-class Target:
+class Target(msgspec.Struct, frozen=True):
     """`path` is absolute for a directory; `volume` (and `pool`, "" for any) name a pool's volume."""
 
     kind: TargetKind

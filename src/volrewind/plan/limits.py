@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from volrewind.model.quantity import format_size
 
@@ -42,8 +42,7 @@ def reserve_bytes(total_bytes: int) -> int:
     return min(total_bytes // RESERVE_SHARE, MAX_RESERVE_BYTES)
 
 
-@dataclass(frozen=True, slots=True)
-class Promise:
+class Promise(msgspec.Struct, frozen=True):
     """Whether a pool can honour a request, in one sentence; `room_bytes` is the most it could honour now."""
 
     fits: bool

@@ -3,14 +3,17 @@
 Under the state directory: `pools/<name>.json` says where a pool is, `pools/<name>` is its mount point (or the pool itself),
 `backing/<name>.img` its backing file. A pool has one owner at a time: who changes it holds the flock of the backing file
 (of the pool's directory where it has none).
+
+While a pool is made, and while it is removed, what says where it is lies in `pools/.<name>.unfinished`. So whatever process
+died, everything such a file names can go, and `sweep` sees to it.
 """
 
 from __future__ import annotations
 
 import os
 import uuid
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,15 +25,16 @@ from volrewind.model.names import check_name
 from volrewind.model.volume import Volume
 from volrewind.pools.catalog import FILE_SYSTEMS, backend_of
 from volrewind.pools.pool import DEFAULT_DEADLINE_SECONDS, Pool
-from volrewind.pools.records import LAYOUT_VERSION, FileRecords, Label, read_label, write_label
+from volrewind.pools.records import LAYOUT_VERSION, FileRecords, Label, be_unlabelled, read_label, write_label
 from volrewind.system import btrfs, filesystem, mounts
-from volrewind.system.files import locked, remove_file, write_durably
+from volrewind.system.files import locked, remove_file, sync_directory, write_durably
 
 if TYPE_CHECKING:
     from volrewind.pools.backing import Backing
 
 # Listing a few hundred loop devices takes milliseconds (November 2026); a process that really uses a pool stays.
 _PATIENCE_SECONDS = 1.0
+_UNFINISHED = ".unfinished"
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,8 +50,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     dataset: str = ""
 
 
-@dataclass(frozen=True)
-class NewPool:
+class NewPool(msgspec.Struct, frozen=True):
     """What a pool should be. Without `at` and without `size_bytes` of its own it lies in the host's file system.
 
     `limits` None means: by default in a file system we make ourselves, where the kernel has simple quotas.
@@ -62,8 +65,7 @@ class NewPool:
     dataset: str = ""
 
 
-@dataclass(frozen=True)
-class Home:
+class Home(msgspec.Struct, frozen=True):
     """The pools under one state directory."""
 
     state: Path
@@ -97,14 +99,25 @@ class Home:
             AlreadyThere: the name or the place is taken.
         """
         check_name(new.name, "pool name")
-        if self._descriptor(new.name).exists():
-            raise AlreadyThere(f"pool {new.name!r} exists already")
-        (self.state / "pools").mkdir(parents=True, exist_ok=True)
-        place = self._planned(new)
-        if place.backing:
-            return self._create_backed(place, new)
-        self._create_in_host(place)
+        with self._alone():
+            if self._descriptor(new.name).exists():
+                raise AlreadyThere(f"pool {new.name!r} exists already")
+            self._sweep()
+            place = self._planned(new)
+            self._check_free(place)
+            with self._making(place):
+                if place.backing:
+                    self._create_backed(place, new)
+                else:
+                    self._create_in_host(place)
         return self.open(place)
+
+    def sweep(self) -> tuple[str, ...]:
+        """Remove pools that a dead process had half made or half removed; returns a line for each."""
+        if not (self.state / "pools").is_dir():
+            return ()
+        with self._alone():
+            return self._sweep()
 
     def open(self, place: Place) -> Pool:
         """Return a pool, mounted."""
@@ -191,16 +204,16 @@ class Home:
         Raises:
             Refused: it holds volumes or snapshots.
         """
-        if not with_snapshots:
-            self._check_empty(place)
-        if place.backing:
-            self.be_unmounted(place)
-            remove_file(Path(place.backing))
-            if Path(place.root).is_dir():
-                Path(place.root).rmdir()
-        else:
-            self._empty_in_host(place)
-        remove_file(self._descriptor(place.name))
+        with self._alone():
+            if not with_snapshots:
+                self._check_empty(place)
+            if place.backing and Path(place.backing).exists():
+                self.be_unmounted(place)
+            elif not place.backing:
+                self._empty_in_host(place)
+            self._descriptor(place.name).rename(self._unfinished(place.name))
+            sync_directory(self.state / "pools")
+            self._be_absent(place)
 
     def _check_empty(self, place: Place) -> None:
         content = self.open(place).content()
@@ -216,11 +229,62 @@ class Home:
             pool.delete_snapshot(msgspec.structs.replace(snapshot, hold=False))
         for volume in pool.volumes():
             pool.delete_volume(volume)
+        pool.sweep()
+
+    def _be_absent(self, place: Place) -> None:
+        """Remove what an unfinished pool consists of; nothing of it may be there. Holds no volumes any more, or never did."""
         root = Path(place.root)
-        (root / "pool.json").unlink()
-        for folder in ("volumes", "snapshots", "trash", "operations"):
-            (root / folder).rmdir()
-        root.rmdir()
+        if place.backing:
+            backing = _backing(place)
+            self._be_released(backing)
+            remove_file(backing.file)
+        else:
+            be_unlabelled(root)
+        with suppress(OSError):  # a mount point of somebody's, or not empty: then not ours
+            root.rmdir()
+        remove_file(self._unfinished(place.name))
+        sync_directory(self.state / "pools")
+
+    def _sweep(self) -> tuple[str, ...]:
+        swept = []
+        for file in sorted((self.state / "pools").iterdir()):
+            if file.name.endswith(".tmp"):  # of a descriptor, which only who is alone here writes
+                remove_file(file)
+            if file.name.endswith(_UNFINISHED):
+                with suppress(InUse):  # a later sweep will
+                    self._be_absent(_read_place(file))
+                    swept.append(f"unfinished pool {file.name[1 : -len(_UNFINISHED)]}")
+        return tuple(swept)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Be the only one who makes or removes pools."""
+        folder = self.state / "pools"
+        folder.mkdir(parents=True, exist_ok=True)
+        with locked(folder, "the list of pools", clock=self.clock, deadline_seconds=self.deadline_seconds):
+            yield
+
+    @contextmanager
+    def _making(self, place: Place) -> Iterator[None]:
+        """Note what is begun; when the block fails nothing of it is left, and when it does not, it is a pool."""
+        unfinished = self._unfinished(place.name)
+        write_durably(unfinished, msgspec.json.encode(place))
+        try:
+            yield
+            unfinished.rename(self._descriptor(place.name))
+            sync_directory(self.state / "pools")
+        except BaseException:
+            self._be_absent(place)
+            raise
+
+    def _check_free(self, place: Place) -> None:
+        if place.backing and Path(place.backing).exists():
+            raise AlreadyThere(
+                f"backing file {place.backing!r} exists already", hint="remove it, if nothing in it matters"
+            )
+        root = Path(place.root)
+        if root.is_dir() and any(root.iterdir()):
+            raise AlreadyThere(f"{place.root!r} is not empty")
 
     def _pool(self, place: Place) -> Pool:
         root = Path(place.root)
@@ -253,31 +317,17 @@ class Home:
             dataset=new.dataset,
         )
 
-    def _create_backed(self, place: Place, new: NewPool) -> Pool:
+    def _create_backed(self, place: Place, new: NewPool) -> None:
         _need_root(f"pool {place.name!r} needs a loop device")
         backing = _backing(place)
-        if backing.file.exists():
-            raise AlreadyThere(
-                f"backing file {place.backing!r} exists already", hint="remove it, if nothing in it matters"
-            )
         backing.make(new.size_bytes or default_size_bytes(backing.file.parent), place.name)
-        try:
-            with self._owned(place):
-                backing.be_mounted()
-                self._dress(place)
-            write_durably(self._descriptor(place.name), msgspec.json.encode(place))
-        except BaseException:
-            backing.be_unmounted()
-            remove_file(backing.file)
-            Path(place.root).rmdir()
-            raise
-        return self._pool(place)
+        with self._owned(place):
+            backing.be_mounted()
+            self._dress(place)
 
     def _create_in_host(self, place: Place) -> None:
         root = Path(place.root)
         root.mkdir(parents=True, exist_ok=True)
-        if any(root.iterdir()):
-            raise AlreadyThere(f"{place.root!r} is not empty")
         kind = filesystem.kind_of(root)
         if FILE_SYSTEMS[place.kind] not in (kind, "any"):
             raise Refused(
@@ -285,7 +335,6 @@ class Home:
             )
         backend_of(place.kind, root, has_limits=place.limits, dataset=place.dataset).check_place()
         self._dress(place)
-        write_durably(self._descriptor(place.name), msgspec.json.encode(place))
 
     def _dress(self, place: Place) -> None:
         if place.limits:
@@ -306,6 +355,9 @@ class Home:
 
     def _descriptor(self, name: str) -> Path:
         return self.state / "pools" / f"{name}.json"
+
+    def _unfinished(self, name: str) -> Path:
+        return self.state / "pools" / f".{name}{_UNFINISHED}"
 
 
 def default_size_bytes(folder: Path) -> int:

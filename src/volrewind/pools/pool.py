@@ -10,10 +10,10 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+import msgspec
 from msgspec.structs import replace
 
 from volrewind.clock import Clock
@@ -31,35 +31,32 @@ from volrewind.system.files import locked, remove_file, rename_new, sync_directo
 DEFAULT_DEADLINE_SECONDS = 300.0
 
 
-@dataclass(frozen=True)
-class NewVolume:
+class NewVolume(msgspec.Struct, frozen=True):
     """What a volume should be. `size_bytes` None means no limit, which a pool with a hard limit refuses."""
 
     name: str
     size_bytes: int | None = None
     filesystem: str = ""
     block: bool = False
-    origin: Origin = field(default_factory=Origin)
-    labels: dict[str, str] = field(default_factory=dict)
+    origin: Origin = msgspec.field(default_factory=Origin)
+    labels: dict[str, str] = msgspec.field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class NewSnapshot:
+class NewSnapshot(msgspec.Struct, frozen=True):
     """What a snapshot should be. `name` "" takes `<volume>-YYYYMMDD-HHMMSS`. `on_cut` runs the moment the cut is done."""
 
     name: str = ""
     consistency: Consistency = Consistency.CRASH
     purpose: Purpose = Purpose.MANUAL
     note: str = ""
-    labels: dict[str, str] = field(default_factory=dict)
+    labels: dict[str, str] = msgspec.field(default_factory=dict)
     excludes: tuple[str, ...] = ()
-    details: dict[str, str] = field(default_factory=dict)
+    details: dict[str, str] = msgspec.field(default_factory=dict)
     allow_nested: bool = False
     on_cut: Callable[[], None] = lambda: None
 
 
-@dataclass(frozen=True)
-class PoolSpace:
+class PoolSpace(msgspec.Struct, frozen=True):
     """A pool's space in bytes. `promised_bytes` is what its volumes may still take without asking."""
 
     total_bytes: int
@@ -241,7 +238,8 @@ class Pool:
         self._must_carry_volumes()
         with self._changing():
             volume = self._current(volume)
-            self.backend.mount(volume, target, read_only=read_only)
+            if target.resolve() not in self.backend.mounted_targets(volume):  # a dead process may have come that far
+                self.backend.mount(volume, target, read_only=read_only)
             if remember and str(target) not in volume.targets:
                 volume = replace(volume, targets=(*volume.targets, str(target)))
                 self._records.write(volume)
@@ -330,7 +328,7 @@ class Pool:
     def sweep(self) -> tuple[str, ...]:
         """Remove what dead processes left; returns a line for each thing removed."""
         with locked(self._lock_path, f"pool {self.name!r}", clock=self._clock, deadline_seconds=self._deadline_seconds):
-            return self._sweep(self.content())
+            return (*self._sweep(self.content()), *self._records.sweep())
 
     # steps
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -13,9 +13,10 @@ from volrewind.errors import BadName, Damaged
 from volrewind.model.names import check_name
 from volrewind.model.snapshot import Snapshot
 from volrewind.model.volume import Volume
-from volrewind.system.files import remove_file, sync_directory, write_durably
+from volrewind.system.files import is_locked, remove_file, sync_directory, write_durably
 
 LAYOUT_VERSION = 1
+_FOLDERS = ("volumes", "snapshots", "trash", "operations")
 _Record = TypeVar("_Record", Volume, Snapshot)
 
 
@@ -27,16 +28,14 @@ class Label(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
 
 
-@dataclass(frozen=True)
-class Damage:
+class Damage(msgspec.Struct, frozen=True):
     """A record that cannot be trusted: what it belongs to and why. Its data is left alone."""
 
     place: str
     reason: str
 
 
-@dataclass(frozen=True)
-class Content:
+class Content(msgspec.Struct, frozen=True):
     """Everything the records of a pool say, in order of creation. `orphans` are places without a committed record."""
 
     volumes: tuple[Volume, ...] = ()
@@ -66,6 +65,10 @@ class Records(Protocol):
 
     def forget(self, record: Volume | Snapshot) -> None:
         """Make a record durably absent."""
+        ...
+
+    def sweep(self) -> tuple[str, ...]:
+        """Remove what dead writers left beside the records; the caller holds the pool's lock."""
         ...
 
 
@@ -113,17 +116,38 @@ class FileRecords:
         file = self._file(record)
         remove_file(file)
         sync_directory(file.parent)
+        if isinstance(record, Volume):
+            remove_file(self._root / "operations" / f"{record.id}.json")
+
+    def sweep(self) -> tuple[str, ...]:
+        swept = [
+            line
+            for folder in ("volumes", "snapshots")
+            for place in self._places(folder)
+            for line in _remove_temporaries(place)
+        ]
+        for file in self._places("operations"):
+            volume = self._root / "volumes" / file.name.lstrip(".").partition(".")[0]
+            if not is_our_id(volume.name):
+                continue
+            # who writes a volume's journal holds the volume's lock
+            if not volume.exists() or (_is_temporary(file) and not is_locked(volume)):
+                remove_file(file)
+                swept.append(f"leftover {file.name}")
+        return tuple(swept)
+
+    def _places(self, folder: str) -> list[Path]:
+        return sorted((self._root / folder).iterdir()) if (self._root / folder).is_dir() else []
 
     def _file(self, record: Volume | Snapshot) -> Path:
         folder, name = _names(type(record))
         return self._root / folder / record.id / name
 
 
-@dataclass
-class MemoryRecords:
+class MemoryRecords(msgspec.Struct):
     """Records that end with the process, for tests and trials."""
 
-    records: dict[str, Volume | Snapshot] = field(default_factory=dict)
+    records: dict[str, Volume | Snapshot] = msgspec.field(default_factory=dict)
 
     def content(self) -> Content:
         records = sorted(self.records.values(), key=lambda record: (record.created, record.name))
@@ -141,6 +165,21 @@ class MemoryRecords:
 
     def forget(self, record: Volume | Snapshot) -> None:
         self.records.pop(record.id, None)
+
+    def sweep(self) -> tuple[str, ...]:
+        return ()
+
+
+def _remove_temporaries(place: Path) -> list[str]:
+    """Remove what `write_durably` left when it was killed."""
+    left = [file for file in place.iterdir() if _is_temporary(file)] if place.is_dir() else []
+    for file in left:
+        remove_file(file)
+    return [f"leftover {file.name}" for file in left]
+
+
+def _is_temporary(file: Path) -> bool:
+    return file.name.startswith(".") and file.name.endswith(".tmp")
 
 
 def _names(kind: type[Volume] | type[Snapshot]) -> tuple[str, str]:
@@ -190,6 +229,15 @@ def read_label(root: Path) -> Label:
 
 def write_label(root: Path, label: Label) -> None:
     """Make a directory a pool: its folders first, pool.json last."""
-    for folder in ("volumes", "snapshots", "trash", "operations"):
+    for folder in _FOLDERS:
         (root / folder).mkdir(exist_ok=True)
     write_durably(root / "pool.json", msgspec.json.encode(label))
+
+
+def be_unlabelled(root: Path) -> None:
+    """Make a directory no pool any more, nor one that was begun; its folders must be empty."""
+    for folder in _FOLDERS:
+        with suppress(FileNotFoundError):
+            (root / folder).rmdir()
+    remove_file(root / "pool.json")
+    _remove_temporaries(root)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
+
+import msgspec
 
 from volrewind.clock import Clock
 from volrewind.methods.local import LocalMethod
 
 
-@dataclass(frozen=True)
-class Environment:
+class Environment(msgspec.Struct, frozen=True):
     """Handed to every verb. `progress` gets one line for whoever waits; `zone` is where calendar days are counted."""
 
     local: LocalMethod

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+import msgspec
 from msgspec.structs import replace
 
 from volrewind.errors import Refused, UsageError
@@ -19,21 +19,19 @@ from volrewind.pools.records import Damage
 from volrewind.services.environment import Environment
 
 
-@dataclass(frozen=True)
-class CreateRequest:
+class CreateRequest(msgspec.Struct, frozen=True):
     """What `create` was asked for. `name` is for one target only."""
 
     target: Target
     name: str = ""
     pool: str = ""
     note: str = ""
-    labels: dict[str, str] = field(default_factory=dict)
+    labels: dict[str, str] = msgspec.field(default_factory=dict)
     excludes: tuple[str, ...] = ()
     allow_nested: bool = False
 
 
-@dataclass(frozen=True)
-class Taken:
+class Taken(msgspec.Struct, frozen=True):
     """A new snapshot, and why it was taken the way it was."""
 
     snapshot: Snapshot
@@ -42,8 +40,7 @@ class Taken:
     cut_seconds: float
 
 
-@dataclass(frozen=True)
-class Listed:
+class Listed(msgspec.Struct, frozen=True):
     """A snapshot in a list, with where it is and what it is of."""
 
     snapshot: Snapshot
@@ -52,8 +49,7 @@ class Listed:
     age: timedelta
 
 
-@dataclass(frozen=True)
-class Described:
+class Described(msgspec.Struct, frozen=True):
     """Everything about one snapshot. `held_bytes` and `freed_bytes` are None when they were not counted."""
 
     snapshot: Snapshot

@@ -10,8 +10,9 @@ import ctypes
 import os
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from volrewind.system import ioctl
 from volrewind.system.files import directory_fd
@@ -41,8 +42,7 @@ _FIRST_FREE, _LAST_FREE = 256, 2**64 - 256
 _SEARCH_BUFFER = 1 << 20
 
 
-@dataclass(frozen=True)
-class Subvolume:
+class Subvolume(msgspec.Struct, frozen=True):
     """What the kernel says of a subvolume; `generation` is the transaction that last changed it, `origin_generation` its birth."""
 
     id: int
@@ -116,8 +116,7 @@ def info(path: Path) -> Subvolume:
     )
 
 
-@dataclass(frozen=True)
-class _Item:
+class _Item(msgspec.Struct, frozen=True):
     objectid: int
     kind: int
     offset: int

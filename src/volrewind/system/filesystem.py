@@ -5,8 +5,9 @@ from __future__ import annotations
 import ctypes
 import os
 import struct
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from volrewind.system import ioctl
 from volrewind.system.files import directory_fd
@@ -21,8 +22,7 @@ _CAP_SYS_RESOURCE = 1 << 24  # linux/capability.h
 _FIFREEZE, _FITHAW = 0xC0045877, 0xC0045878
 
 
-@dataclass(frozen=True)
-class Space:
+class Space(msgspec.Struct, frozen=True):
     """How full a file system is, in bytes, for a process that is not root."""
 
     total_bytes: int

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from volrewind.errors import TimedOut, ToolFailed
 
@@ -13,8 +14,7 @@ DEFAULT_TIMEOUT_SECONDS = 600.0
 _SBIN = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 
 
-@dataclass(frozen=True)
-class Finished:
+class Finished(msgspec.Struct, frozen=True):
     """What a program left behind; file names in its output may be no UTF-8, so they are surrogate-escaped."""
 
     code: int
