@@ -2,8 +2,9 @@
 
 Safe by its order: the content is copied and compared while the directory stays as it is; then the original
 and an empty mount point change places in one step; what was written until then is copied too, cut, and
-mounted. The original is only renamed. Until the volume is mounted the original is the truth, from then on the
-volume is, and the journal says which. Killed anywhere, the same command finishes it, and `give_back` undoes it.
+mounted. The original is only renamed. Until the volume is mounted the original is the truth, from then on
+the volume is, and the journal says which. Killed anywhere, the same command finishes it, and `give_back`
+undoes it.
 """
 
 from __future__ import annotations
@@ -147,7 +148,7 @@ def adopt(environment: Environment, directory: Path, *, pool_name: str = "", siz
                 _be_mounted(work)
             else:
                 _move_in(work, volume)
-        return _adopted(work, resumed=begun is not None)
+        return _adopted(work, resumed=begun is not None and begun.step not in _STANDING)
 
 
 def _continue(environment: Environment, journal: AdoptionJournal, begun: Adoption) -> _Work:

@@ -161,7 +161,7 @@ def check_room(pool: Pool, directory: Path, size_bytes: int | None, mirror: Volu
     if size_bytes is None and is_hard:
         raise UsageError(
             f"a volume of pool {pool.name!r} needs a size, as large as it may ever get",
-            hint=f"it holds {format_size(held.content_bytes)}, so --size {format_size(max(2 * needed, 2**30))} has room",
+            hint=f"it holds {format_size(held.content_bytes)}, say --size {format_size(max(2 * needed, 2**30))}",
         )
     if size_bytes is not None and size_bytes < needed:
         raise NoSpace(
@@ -192,5 +192,5 @@ def check_room_to_return(live: Path, original: Path) -> None:
     needed = wanted.content_bytes - there
     if needed > (free := filesystem.space(original.parent).free_bytes):
         raise NoSpace(
-            f"{format_size(needed)} more do not fit into {str(original.parent)!r}, which has {format_size(free)}"
+            f"{format_size(needed)} more do not fit into {str(original.parent)!r}, with {format_size(free)} free"
         )
