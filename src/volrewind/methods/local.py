@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,10 +18,11 @@ from volrewind.model.names import legal_name, unique_name
 from volrewind.model.snapshot import Consistency, Snapshot
 from volrewind.model.target import Target, TargetKind
 from volrewind.model.volume import Origin, OriginKind, Volume
-from volrewind.pools.home import Home
+from volrewind.pools.home import Home, NewPool
 from volrewind.pools.pool import NewSnapshot, NewVolume, Pool
-from volrewind.system import btrfs
+from volrewind.system import btrfs, zfs
 from volrewind.system.files import locked
+from volrewind.system.reflink import can_reflink
 
 if TYPE_CHECKING:
     from volrewind.plan.choose import Choice, PoolFacts
@@ -122,9 +124,17 @@ class LocalMethod:
         """Return how a directory without a volume would be protected, and why."""
         from volrewind.plan.choose import DirectoryFacts, choose
 
-        directory, pools = target.path, tuple(self.pools())
+        directory, pools = target.path, tuple(self.pools()) or self._first_pool()
         facts = DirectoryFacts(str(directory), cuttable_by=_cuttable_by(directory))
         return choose(facts, [_pool_facts(pool, directory, facts.cuttable_by) for pool in pools], wanted_pool=pool_name)
+
+    def _first_pool(self) -> tuple[Pool, ...]:
+        """Make the pool of a user without root, which takes no space in advance; root chooses a size first."""
+        if os.geteuid() == 0:
+            return ()
+        self.home.state.mkdir(parents=True, exist_ok=True)
+        kind = "reflink" if can_reflink(self.home.state) else "restic"
+        return (self.home.create(NewPool("main", kind)),)
 
     def be_protected(self, target: Target, *, pool_name: str = "") -> tuple[Source, str]:
         """Return the volume of a target, made now for a new directory, and the reason for the way it is cut."""
@@ -220,10 +230,14 @@ def _pool_facts(pool: Pool, directory: Path, cuttable_by: str) -> PoolFacts:
     same = False
     if cuttable_by == pool.backend.kind == "btrfs":
         same = btrfs.file_system_uuid(directory) == btrfs.file_system_uuid(pool.backend.root)
+    if cuttable_by == pool.backend.kind == "zfs":
+        same = zfs.same_pool(directory, pool.backend.root)
     return PoolFacts(pool.name, pool.backend.kind, pool.capabilities, same)
 
 
 def _cuttable_by(directory: Path) -> str:
     if not directory.is_dir():
         raise NotFound(f"directory {str(directory)!r} does not exist")
-    return "btrfs" if btrfs.is_subvolume(directory) else ""
+    if btrfs.is_subvolume(directory):
+        return "btrfs"
+    return "zfs" if zfs.is_dataset(directory) else ""

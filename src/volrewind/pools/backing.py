@@ -60,8 +60,7 @@ class Backing:
     def be_unmounted(self) -> None:
         """Unmount it; its loop device goes with it."""
         mounts.be_unmounted(self.root)
-        for device in loop.devices_of(self.file):
-            loop.detach(device)
+        loop.be_detached(self.file)
 
     def grow(self, size_bytes: int) -> None:
         """Make the mounted file system larger while it is in use. May be repeated."""

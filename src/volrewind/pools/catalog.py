@@ -7,8 +7,8 @@ from pathlib import Path
 from volrewind.errors import UsageError
 from volrewind.pools.backend import Backend
 
-# The file system each kind needs below it; "any" for those that only copy.
-FILE_SYSTEMS = {"btrfs": "btrfs", "image": "xfs"}
+# The file system each kind needs below it; "any" for those that see for themselves.
+FILE_SYSTEMS = {"btrfs": "btrfs", "image": "xfs", "zfs": "any", "reflink": "any", "restic": "any"}
 
 
 def backend_of(kind: str, root: Path, *, has_limits: bool = False, dataset: str = "") -> Backend:
@@ -26,5 +26,17 @@ def backend_of(kind: str, root: Path, *, has_limits: bool = False, dataset: str 
             from volrewind.pools.image import ImageBackend
 
             return ImageBackend(root)
+        case "zfs":
+            from volrewind.pools.zfs import ZfsBackend
+
+            return ZfsBackend(root, dataset=dataset)
+        case "reflink":
+            from volrewind.pools.reflink import ReflinkBackend
+
+            return ReflinkBackend(root)
+        case "restic":
+            from volrewind.pools.restic import ResticBackend
+
+            return ResticBackend(root)
         case _:
             raise UsageError(f"pool kind {kind!r} is not known", hint=f"one of: {', '.join(FILE_SYSTEMS)}")

@@ -26,7 +26,7 @@ from volrewind.model.volume import Volume
 from volrewind.pools.catalog import FILE_SYSTEMS, backend_of
 from volrewind.pools.pool import DEFAULT_DEADLINE_SECONDS, Pool
 from volrewind.pools.records import LAYOUT_VERSION, FileRecords, Label, be_unlabelled, read_label, write_label
-from volrewind.system import btrfs, filesystem, mounts
+from volrewind.system import btrfs, filesystem, mounts, zfs
 from volrewind.system.files import locked, remove_file, sync_directory, write_durably
 
 if TYPE_CHECKING:
@@ -298,11 +298,14 @@ class Home(msgspec.Struct, frozen=True):
         )
 
     def _planned(self, new: NewPool) -> Place:
-        root = new.at or self.state / "pools" / new.name
         if new.kind not in FILE_SYSTEMS:
             raise UsageError(f"pool kind {new.kind!r} is not known", hint=f"one of: {', '.join(FILE_SYSTEMS)}")
         wanted = FILE_SYSTEMS[new.kind]
-        in_host = new.at is not None or (new.size_bytes is None and filesystem.kind_of(self.state) == wanted)
+        if wanted == "any" and new.size_bytes is not None:
+            raise UsageError(f"a {new.kind} pool has no size of its own, it lies in the host's file system")
+        root = new.at or (_top_of(new.dataset) if new.dataset else self.state / "pools" / new.name)
+        fits = wanted in ("any", filesystem.kind_of(self.state))
+        in_host = new.at is not None or (new.size_bytes is None and fits)
         limits = new.limits
         if limits is None:
             limits = not in_host and btrfs.has_simple_quotas()
@@ -363,6 +366,12 @@ class Home(msgspec.Struct, frozen=True):
 def default_size_bytes(folder: Path) -> int:
     """Return a quarter of the free space, at least 1 GiB and at most 64 GiB: room to begin with, grown online later."""
     return min(max(filesystem.space(folder).free_bytes // 4, 2**30), 64 * 2**30) // 2**20 * 2**20
+
+
+def _top_of(dataset: str) -> Path:
+    if not (places := zfs.places_of(dataset)):
+        raise NotFound(f"ZFS dataset {dataset!r} is not mounted", hint=f"`zfs create {dataset}` makes it")
+    return places[0]
 
 
 def _backing(place: Place) -> Backing:

@@ -14,12 +14,12 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import ClassVar
 
-from volrewind.clock import Clock, SystemClock
-from volrewind.errors import InUse, NoSpace, NotSupported, Refused, UsageError
+from volrewind.clock import Clock, SystemClock, wait_until
+from volrewind.errors import InUse, NoSpace, NotSupported, Refused, TimedOut, UsageError
 from volrewind.model.capability import Capability
 from volrewind.model.quantity import format_size
 from volrewind.model.snapshot import Snapshot
@@ -37,6 +37,7 @@ MANY_EXTENTS = 50_000
 # I/O to a file that shares blocks knows no smaller ones, and what is inside must not see them change.
 _BLOCK = 4096
 _ATTACH_SECONDS = 60.0
+_PATIENCE_SECONDS = 2.0
 _FILE, _NEW_FILE = "disk.img", "disk.new"
 
 
@@ -103,8 +104,7 @@ class ImageBackend(Backend):
     def replace(self, volume: Volume, snapshot: Snapshot) -> None:
         _check_same_inside(volume, snapshot)
         image = self._live(volume)
-        if loop.devices_of(image):
-            raise InUse(f"volume {volume.name!r} is being looked into by another volrewind process")
+        self._check_unused(image, volume)
         if (snapshot.size_bytes or 0) > (volume.size_bytes or 0):
             raise Refused(
                 f"snapshot {snapshot.name!r} is larger than volume {volume.name!r}",
@@ -115,6 +115,18 @@ class ImageBackend(Backend):
         self._share(snapshot, new, volume)
         new.rename(image)
         sync_directory(image.parent)
+
+    def _check_unused(self, image: Path, volume: Volume) -> None:
+        """Wait a moment: whoever lists loop devices holds each for an instant, also one that is about to go."""
+        with suppress(TimedOut):
+            wait_until(
+                lambda: not loop.devices_of(image),
+                "the image's loop device",
+                clock=self._clock,
+                deadline_seconds=_PATIENCE_SECONDS,
+            )
+            return
+        raise InUse(f"volume {volume.name!r} is being looked into by another volrewind process")
 
     def _share(self, snapshot: Snapshot, image: Path, volume: Volume) -> None:
         """Make the new file hold what a snapshot holds, in the size of the volume; durable on return."""

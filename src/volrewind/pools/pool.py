@@ -7,6 +7,7 @@ under the pool's lock.
 
 from __future__ import annotations
 
+import errno
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -372,7 +373,12 @@ class Pool:
         trashed.parent.mkdir(exist_ok=True)
         if trashed.exists():
             self.backend.destroy(trashed)
-        rename_new(place, trashed)
+        try:
+            rename_new(place, trashed)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:  # a full ZFS has room to delete, and none to rename
+                raise
+            trashed = place
         self.backend.destroy(trashed)
 
     def _current(self, volume: Volume) -> Volume:

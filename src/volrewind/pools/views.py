@@ -2,7 +2,7 @@
 
 A view is a directory `<token>` with a mount at `mnt` and perhaps a throw-away clone `disk.img`. Whoever
 made it holds its flock, which ends with the process, so what can be locked was left behind. Nothing is ever
-removed recursively.
+removed recursively here.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -20,8 +20,10 @@ from volrewind.system.files import remove_file
 
 
 @contextmanager
-def new_view(views: Path) -> Iterator[Path]:
+def new_view(views: Path, *, clean: Callable[[Path], None] = lambda view: None) -> Iterator[Path]:
     """Give an empty directory under `views`, which is gone afterwards with what is mounted and cloned in it.
+
+    What else the caller puts there is for `clean` to remove, here as in a sweep.
 
     Raises:
         InUse: processes still use its mount; a later sweep removes it.
@@ -31,12 +33,13 @@ def new_view(views: Path) -> Iterator[Path]:
         yield view
     finally:
         try:
+            clean(view)
             _remove(view)
         finally:
             os.close(fd)
 
 
-def sweep_views(views: Path) -> tuple[str, ...]:
+def sweep_views(views: Path, *, clean: Callable[[Path], None] = lambda view: None) -> tuple[str, ...]:
     """Remove the views of dead processes, a line for each; one still used waits for the next sweep."""
     swept = []
     for view in sorted(views.iterdir()) if views.is_dir() else ():
@@ -44,6 +47,7 @@ def sweep_views(views: Path) -> tuple[str, ...]:
         if fd is None:
             continue
         try:
+            clean(view)
             _remove(view)
             swept.append(f"view {view.name} of a dead process")
         except InUse:

@@ -62,6 +62,7 @@ def _listed(environment: Environment, place: Place) -> ListedPool:
 def mount_pool(environment: Environment, name: str) -> tuple[Volume, ...]:
     """Mount a pool and every volume whose record says where; returns those that were not mounted before."""
     home = environment.local.home
+    home.sweep()
     pool = home.open(home.place(name))
     pool.sweep()
     return home.mount_volumes(home.place(name))
@@ -83,6 +84,7 @@ def resize_pool(environment: Environment, name: str, size_bytes: int) -> PoolSpa
 def destroy_pool(environment: Environment, name: str, *, with_snapshots: bool = False) -> None:
     """Remove a pool with its backing file; one that holds anything only `with_snapshots`."""
     home = environment.local.home
+    home.sweep()
     home.destroy(home.place(name), with_snapshots=with_snapshots)
 
 

@@ -12,7 +12,7 @@ _MOST_KEPT = 128
 
 
 class Descent:
-    """A way down from an open directory, name by name, that keeps what lies on the way to the last one open.
+    """A way down from an open directory, name by name, that keeps the last directories on the way open.
 
     A walk in order therefore opens each directory about once, and no path is too long.
     """
@@ -21,43 +21,42 @@ class Descent:
         self.top_fd = top_fd
         self._flags = _FLAGS | (os.O_RDONLY if readable else os.O_PATH)
         self._names: list[str] = []
-        self._fds: list[int] = []
-        self._deep_fd: int | None = None
+        self._fds: list[int] = []  # of the last of these names
 
     def at(self, names: Sequence[str]) -> int | None:
         """Return a descriptor, good until the next call, of a directory; None when it is gone, or is none."""
-        self._forget(_in_common(self._names, names))
-        fd = self._fds[-1] if self._fds else self.top_fd
+        self._go_back(_in_common(self._names, names))
         try:
             for name in names[len(self._names) :]:
-                fd = self._keep(name, os.open(name, self._flags, dir_fd=fd))
+                fd = os.open(name, self._flags, dir_fd=self._last_fd())
+                self._names.append(name)
+                self._fds.append(fd)
+                self._close(self._fds[:-_MOST_KEPT])
         except (FileNotFoundError, NotADirectoryError):
             return None
-        return fd
+        return self._last_fd()
 
     def close(self) -> None:
         """Close what was kept."""
-        self._forget(0)
+        self._close(list(self._fds))
+        self._names.clear()
 
-    def _keep(self, name: str, fd: int) -> int:
-        if len(self._fds) < _MOST_KEPT:
-            self._names.append(name)
-            self._fds.append(fd)
-        else:
-            self._close_deep()
-            self._deep_fd = fd
-        return fd
+    def _last_fd(self) -> int:
+        return self._fds[-1] if self._fds else self.top_fd
 
-    def _forget(self, kept: int) -> None:
-        self._close_deep()
-        for fd in self._fds[kept:]:
+    def _go_back(self, depth: int) -> None:
+        """Forget what is deeper; what lies above all that is kept is left by starting anew."""
+        first = len(self._names) - len(self._fds)
+        if depth <= first:
+            self.close()
+            return
+        self._close(self._fds[depth - first :])
+        del self._names[depth:]
+
+    def _close(self, fds: list[int]) -> None:
+        for fd in fds:
             os.close(fd)
-        del self._names[kept:], self._fds[kept:]
-
-    def _close_deep(self) -> None:
-        if self._deep_fd is not None:
-            os.close(self._deep_fd)
-            self._deep_fd = None
+            self._fds.remove(fd)
 
 
 def _in_common(one: Sequence[str], other: Sequence[str]) -> int:

@@ -61,8 +61,18 @@ def sync_file_system(path: Path) -> None:
 
 
 def rename_new(source: Path, target: Path) -> None:
-    """Rename, never over something: FileExistsError when the target is there."""
-    _renameat2(source, target, _RENAME_NOREPLACE)
+    """Rename, never over something: FileExistsError when the target is there.
+
+    Where the file system cannot promise that (FUSE, NFS, ZFS before 2.2), the target is looked for just before.
+    """
+    try:
+        _renameat2(source, target, _RENAME_NOREPLACE)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from error
+        source.rename(target)
 
 
 def exchange(one: Path, other: Path) -> None:

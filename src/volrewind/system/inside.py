@@ -22,7 +22,7 @@ from volrewind.errors import BadName, NotFound, Refused, UsageError, VolrewindEr
 from volrewind.model.entry import Entry, FileKind
 from volrewind.system.descent import Descent, descent
 from volrewind.system.files import directory_fd
-from volrewind.system.tree import kind_of_mode
+from volrewind.system.node import Node, node_at
 
 _LOOK = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 _MOST_LINKS = 40  # as the kernel: path_resolution(7)
@@ -43,12 +43,13 @@ class Found:
     directory_fd: int
 
     @property
-    def status(self) -> os.stat_result:
-        return os.fstat(self.fd)
+    def node(self) -> Node:
+        """What it is; the name of the top is "."."""
+        return Node(self.directory_fd, self.names[-1] if self.names else ".", os.fstat(self.fd))
 
     @property
     def kind(self) -> FileKind:
-        return kind_of_mode(self.status.st_mode)
+        return self.node.kind
 
 
 @contextmanager
@@ -114,7 +115,7 @@ def listing(root: Path, relative: str = "") -> tuple[Entry, ...]:
 def _listing(root: Path, relative: str, *, follow: bool) -> tuple[Entry, ...]:
     with found_inside(root, relative, follow=follow) as found:
         if found.kind is not FileKind.DIRECTORY:
-            return (_entry(found.names[-1], found.status, found.directory_fd),)
+            return (_entry(found.node),)
         fd = _readable(found.fd, relative, os.O_DIRECTORY)
         try:
             return tuple(_entries(fd))
@@ -124,23 +125,21 @@ def _listing(root: Path, relative: str, *, follow: bool) -> tuple[Entry, ...]:
 
 def _entries(fd: int) -> Iterator[Entry]:
     for name in sorted(os.listdir(fd)):
-        try:
-            yield _entry(name, os.stat(name, dir_fd=fd, follow_symlinks=False), fd)
-        except FileNotFoundError:
-            continue  # only in a live directory: gone since it was listed
+        if node := node_at(fd, name):  # None only in a live directory: gone since it was listed
+            yield _entry(node)
 
 
-def _entry(name: str, status: os.stat_result, directory_fd: int) -> Entry:
-    kind = kind_of_mode(status.st_mode)
+def _entry(node: Node) -> Entry:
+    status = node.status
     return Entry(
-        name=name,
-        kind=kind,
+        name=node.name,
+        kind=node.kind,
         size_bytes=status.st_size,
         mode=stat.S_IMODE(status.st_mode),
         uid=status.st_uid,
         gid=status.st_gid,
         modified=_moment(status.st_mtime_ns),
-        target=os.readlink(name, dir_fd=directory_fd) if kind is FileKind.SYMLINK else "",
+        target=node.link_target,
     )
 
 
@@ -179,20 +178,21 @@ class _Walk:
         """Walk to the end; `fd` is the caller's to close, however this ends."""
         while self._ahead:
             name = self._ahead.pop()
+            is_of_link = len(self._ahead) >= self._asked_ahead
+            self._asked_ahead = min(self._asked_ahead, len(self._ahead))
             if name == "..":
-                self._up()
+                self._up(is_of_link)
             elif name != ".":
                 self._down(name)
-            self._asked_ahead = min(self._asked_ahead, len(self._ahead))
         if self._relative.endswith(("/", "/.")) and not self._is(stat.S_IFDIR):
             raise self._missing()
 
-    def _up(self) -> None:
+    def _up(self, is_of_link: bool) -> None:
         if not self._is(stat.S_IFDIR):
             raise self._missing()
         if self.names:
             self._take(self.names[:-1], os.open(".", _LOOK, dir_fd=self._directory(self.names[:-1])))
-        elif len(self._ahead) >= self._asked_ahead:
+        elif is_of_link:
             raise self._leads_out()
         else:
             raise UsageError(f"path {self._relative!r} climbs out of what it should name a part of")

@@ -17,7 +17,7 @@ from volrewind.system import ioctl
 from volrewind.system.process import run
 
 # linux/loop.h
-_LOOP_GET_STATUS64, _LOOP_CONFIGURE, _LOOP_CTL_GET_FREE = 0x4C05, 0x4C0A, 0x4C82
+_LOOP_CLR_FD, _LOOP_GET_STATUS64, _LOOP_CONFIGURE, _LOOP_CTL_GET_FREE = 0x4C01, 0x4C05, 0x4C0A, 0x4C82
 _AUTOCLEAR, _DIRECT_IO = 4, 16
 _STATUS_SIZE = 232  # sizeof(struct loop_info64)
 
@@ -129,6 +129,19 @@ def _place(device: int, inode: int) -> tuple[int, int]:
     """Turn the kernel's huge_encode_dev, which LOOP_GET_STATUS64 returns, into what stat returns."""
     major, minor = (device & 0xFFF00) >> 8, (device & 0xFF) | ((device >> 12) & 0xFFF00)
     return os.makedev(major, minor), inode
+
+
+def be_detached(backing: Path) -> None:
+    """Let every loop device of a file go; one that is still mounted goes with its last user."""
+    status = backing.stat() if backing.exists() else None
+    for device in devices_of(backing):
+        fd = os.open(device, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            # gone by itself since the listing, it may be somebody else's by now; while we hold it, it stays
+            if status and _place_of(fd) == (status.st_dev, status.st_ino):
+                ioctl.call(fd, _LOOP_CLR_FD, 0, path=device)
+        finally:
+            os.close(fd)
 
 
 def detach(device: Path) -> None:

@@ -6,36 +6,20 @@ Both are walked side by side, by file descriptor, so that no path is too long an
 from __future__ import annotations
 
 import os
-import stat
+from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from volrewind.errors import VolrewindError
-from volrewind.model.entry import FileKind
-from volrewind.model.snapshot import Change, ChangeDetail, ChangeKind
-from volrewind.system.contents import same_attributes, same_bytes
+from volrewind.model.snapshot import Change, ChangeKind
 from volrewind.system.descent import Descent, descent
 from volrewind.system.files import directory_fd
+from volrewind.system.node import Judge, Node, node_at
 
 # Times are stamped by the kernel's tick, at most 10 ms (CONFIG_HZ=100); twice that for doubt.
 _TICK = timedelta(milliseconds=20)
-_KINDS = {
-    stat.S_IFREG: FileKind.FILE,
-    stat.S_IFDIR: FileKind.DIRECTORY,
-    stat.S_IFLNK: FileKind.SYMLINK,
-    stat.S_IFIFO: FileKind.FIFO,
-    stat.S_IFSOCK: FileKind.SOCKET,
-    stat.S_IFBLK: FileKind.BLOCK,
-    stat.S_IFCHR: FileKind.CHARACTER,
-}
-
-
-def kind_of_mode(mode: int) -> FileKind:
-    """Return what `st_mode` says."""
-    return _KINDS[stat.S_IFMT(mode)]
 
 
 def differences(
@@ -71,7 +55,7 @@ def differences(
         descent(new_fd, readable=True) as new_way,
     ):
         try:
-            yield from _Comparison(old_way, new_way, dirty, _Judge(same_origin, tick_ns)).walk()
+            yield from _Comparison(old_way, new_way, dirty, Judge(same_origin, tick_ns)).walk()
         except PermissionError as error:
             raise VolrewindError(
                 f"{str(error.filename)!r} below {str(new)!r} cannot be read: permission denied",
@@ -88,27 +72,18 @@ class _Directory:
     in_new: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Listed:
-    """The entries of an open directory."""
-
-    fd: int
-    entries: dict[str, os.DirEntry[str]]
-
-
 class _Comparison:
-    def __init__(self, old: Descent, new: Descent, dirty: frozenset[str] | None, judge: _Judge) -> None:
+    def __init__(self, old: Descent, new: Descent, dirty: frozenset[str] | None, judge: Judge) -> None:
         self._old, self._new = old, new
-        self._dirty = dirty
+        self._dirty = None if dirty is None else _by_directory(dirty)
         self._judge = judge
-        self._old_top, self._new_top = os.fstat(old.top_fd), os.fstat(new.top_fd)
+        self._old_device, self._new_device = os.fstat(old.top_fd).st_dev, os.fstat(new.top_fd).st_dev
 
     def walk(self) -> Iterator[Change]:
         """Yield the differences; what is still to be walked is a stack, so that depth costs no recursion."""
+        if top := self._changed(".", _top(self._old), _top(self._new)):
+            yield top
         stack: list[Change | _Directory] = [_Directory((), True, True)]
-        old, new = _Side(self._old.top_fd, "."), _Side(self._new.top_fd, ".")
-        if change := self._changed(".", old, self._old_top, new, self._new_top):
-            yield change
         while stack:
             item = stack.pop()
             if isinstance(item, Change):
@@ -117,164 +92,80 @@ class _Comparison:
                 stack += reversed(self._expand(item))
 
     def _expand(self, directory: _Directory) -> list[Change | _Directory]:
-        with (
-            _listed(self._old, directory, self._old_top.st_dev, directory.in_old) as old,
-            _listed(self._new, directory, self._new_top.st_dev, directory.in_new) as new,
-        ):
-            found: list[Change | _Directory] = []
-            prefix = "".join(f"{name}/" for name in directory.names)
-            for name in self._candidates(prefix, old.entries, new.entries):
-                one, other = _status(old.entries.get(name)), _status(new.entries.get(name))
-                if one and other:
-                    sides = _Side(old.fd, name), _Side(new.fd, name)
-                    change = self._changed(prefix + name, sides[0], one, sides[1], other)
-                else:
-                    change = _come_or_gone(prefix + name, one, other)
-                if change:
-                    found.append(change)
-                if _is_directory(one) or _is_directory(other):
-                    names = (*directory.names, name)
-                    found.append(_Directory(names, _is_directory(one), _is_directory(other)))
+        old_fd = _opened(self._old, directory.names, self._old_device) if directory.in_old else None
+        new_fd = _opened(self._new, directory.names, self._new_device) if directory.in_new else None
+        path = "/".join(directory.names)
+        prefix = f"{path}/" if path else ""
+        found: list[Change | _Directory] = []
+        for name in self._candidates(path, old_fd, new_fd):
+            old, new = node_at(old_fd, name), node_at(new_fd, name)
+            if change := self._change(prefix + name, old, new):
+                found.append(change)
+            in_old, in_new = old is not None and old.is_directory, new is not None and new.is_directory
+            if in_old or in_new:
+                found.append(_Directory((*directory.names, name), in_old, in_new))
         return found
 
-    def _candidates(self, prefix: str, old: dict[str, os.DirEntry[str]], new: dict[str, os.DirEntry[str]]) -> list[str]:
+    def _candidates(self, path: str, old_fd: int | None, new_fd: int | None) -> list[str]:
         """Return the names that may differ, sorted.
 
         A pair is the same when nothing at or below it is dirty and both are one inode. The inode matters: a
         directory renamed to where another was brings along files that nobody touched.
         """
-        dirty = self._dirty
-        if dirty is None:
-            return sorted(old.keys() | new.keys())
-        names = [
-            name
-            for name, entry in new.items()
-            if name not in old or prefix + name in dirty or old[name].inode() != entry.inode()
-        ]
-        return sorted(names + [name for name in old if name not in new])
+        if self._dirty is None or old_fd is None or new_fd is None:
+            return sorted({*_inodes(old_fd), *_inodes(new_fd)})
+        dirty = self._dirty.get(path, set())
+        if self._judge.has_same_names(os.fstat(old_fd), os.fstat(new_fd)):
+            return sorted(dirty)
+        # A name on one side only, or on both with two inodes, makes two items or one that differ.
+        return sorted(dirty | {name for name, _ in _inodes(old_fd).items() ^ _inodes(new_fd).items()})
 
-    def _changed(
-        self, relative: str, old: _Side, one: os.stat_result, new: _Side, other: os.stat_result
-    ) -> Change | None:
-        if self._judge.is_untouched(one, other):
-            return None
-        detail = self._judge.detail(old, one, new, other)
+    def _change(self, path: str, old: Node | None, new: Node | None) -> Change | None:
+        if old and new:
+            return self._changed(path, old, new)
+        if old:
+            return Change(path=path, kind=ChangeKind.REMOVED, what=old.kind, old_size_bytes=old.size_bytes)
+        if new:
+            return Change(path=path, kind=ChangeKind.ADDED, what=new.kind, new_size_bytes=new.size_bytes)
+        return None
+
+    def _changed(self, path: str, old: Node, new: Node) -> Change | None:
+        detail = self._judge.detail(old, new)
         if detail is None:
             return None
         return Change(
-            path=relative,
+            path=path,
             kind=ChangeKind.CHANGED,
-            what=kind_of_mode(other.st_mode),
+            what=new.kind,
             detail=detail,
-            old_size_bytes=_size(one),
-            new_size_bytes=_size(other),
+            old_size_bytes=old.size_bytes,
+            new_size_bytes=new.size_bytes,
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Side:
-    """A name in an open directory."""
-
-    directory_fd: int
-    name: str
-
-    @property
-    def path(self) -> str:
-        return f"/proc/self/fd/{self.directory_fd}/{self.name}"
+def _by_directory(paths: frozenset[str]) -> dict[str, set[str]]:
+    """Return the names by the directory they are in; the top itself, "", has none."""
+    names: dict[str, set[str]] = defaultdict(set)
+    for path in paths:
+        if path:
+            directory, _, name = path.rpartition("/")
+            names[directory].add(name)
+    return names
 
 
-@dataclass(frozen=True)
-class _Judge:
-    """Says whether, and in what, two inodes differ; from `tick_ns` on an equal ctime proves nothing."""
-
-    same_origin: bool
-    tick_ns: int | None
-
-    def is_untouched(self, one: os.stat_result, other: os.stat_result) -> bool:
-        """Tell, from what costs nothing, that nobody touched an inode between two moments of its volume."""
-        return (
-            self.same_origin
-            and one.st_ctime_ns == other.st_ctime_ns
-            and one.st_ino == other.st_ino
-            and one.st_mtime_ns == other.st_mtime_ns
-            and one.st_size == other.st_size
-            and (self.tick_ns is None or one.st_ctime_ns < self.tick_ns)
-        )
-
-    def detail(self, old: _Side, one: os.stat_result, new: _Side, other: os.stat_result) -> ChangeDetail | None:
-        """Return what differs; None when nothing that counts does. What vanishes counts as written."""
-        mode = one.st_mode
-        if stat.S_IFMT(mode) != stat.S_IFMT(other.st_mode):
-            return ChangeDetail.TYPE
-        try:
-            if _was_written(old, one, new, other):
-                return ChangeDetail.CONTENT
-            if (mode, one.st_uid, one.st_gid) != (other.st_mode, other.st_uid, other.st_gid):
-                return ChangeDetail.METADATA
-            if not same_attributes(old.path, new.path):
-                return ChangeDetail.METADATA
-            if self.same_origin and stat.S_ISREG(mode) and not _same_bytes(old, new):
-                return ChangeDetail.CONTENT
-        except FileNotFoundError:
-            return ChangeDetail.CONTENT
-        return None
+def _top(way: Descent) -> Node:
+    return Node(way.top_fd, ".", os.fstat(way.top_fd))
 
 
-def _was_written(old: _Side, one: os.stat_result, new: _Side, other: os.stat_result) -> bool:
-    mode = one.st_mode
-    if stat.S_ISREG(mode):
-        return one.st_size != other.st_size or one.st_mtime_ns != other.st_mtime_ns
-    if stat.S_ISLNK(mode):
-        return _target(old) != _target(new)
-    return (stat.S_ISBLK(mode) or stat.S_ISCHR(mode)) and one.st_rdev != other.st_rdev
+def _opened(way: Descent, names: tuple[str, ...], device: int) -> int | None:
+    """Open a directory for a moment; None when it is gone, or belongs to another file system."""
+    fd = way.at(names)
+    return fd if fd is not None and os.fstat(fd).st_dev == device else None
 
 
-def _target(side: _Side) -> str:
-    return os.readlink(side.name, dir_fd=side.directory_fd)
-
-
-def _same_bytes(old: _Side, new: _Side) -> bool:
-    return same_bytes(old.directory_fd, old.name, new.directory_fd, new.name)
-
-
-def _come_or_gone(relative: str, one: os.stat_result | None, other: os.stat_result | None) -> Change | None:
-    status = other or one
-    if status is None:
-        return None
-    return Change(
-        path=relative,
-        kind=ChangeKind.ADDED if other else ChangeKind.REMOVED,
-        what=kind_of_mode(status.st_mode),
-        old_size_bytes=_size(one),
-        new_size_bytes=_size(other),
-    )
-
-
-def _status(entry: os.DirEntry[str] | None) -> os.stat_result | None:
-    """Return what an entry is; None when it is absent or vanished since it was listed."""
-    if entry is None:
-        return None
-    try:
-        return entry.stat(follow_symlinks=False)
-    except FileNotFoundError:
-        return None
-
-
-def _size(status: os.stat_result | None) -> int | None:
-    return status.st_size if status and stat.S_ISREG(status.st_mode) else None
-
-
-def _is_directory(status: os.stat_result | None) -> bool:
-    return status is not None and stat.S_ISDIR(status.st_mode)
-
-
-@contextmanager
-def _listed(way: Descent, directory: _Directory, device: int, is_there: bool) -> Iterator[_Listed]:
-    """Give the entries of a directory, which can be asked for their status while the block runs."""
-    fd = way.at(directory.names) if is_there else None
-    if fd is None or os.fstat(fd).st_dev != device:
-        yield _Listed(-1, {})
-        return
+def _inodes(fd: int | None) -> dict[str, int]:
+    """Return the names in an open directory with their inodes."""
+    if fd is None:
+        return {}
     with os.scandir(fd) as entries:
-        listed = {entry.name: entry for entry in entries}
-    yield _Listed(fd, listed)
+        return {entry.name: entry.inode() for entry in entries}
