@@ -1,8 +1,8 @@
 """Real pools to test: a kind is one entry of KINDS, and every test gets it with nothing in it.
 
 `site` is a pool that tests of a session share, `own_site` a small one of the test's own. On a test,
-`needs(Capability…)` chooses the kinds that promise something, `kinds("btrfs")` names them, and `hosted` takes
-those that live in a `Home`.
+`needs(Capability…)` chooses the kinds that promise something, `kinds("btrfs")` names them, `hosted` takes
+those that live in a `Home`, and `backed` those of them that lie in a backing file of their own.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ import os
 import sys
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 
 import msgspec
 import pytest
+from zfs_host import zpool
 
 from volrewind.clock import SystemClock, wait_until
 from volrewind.errors import TimedOut
@@ -29,17 +31,30 @@ from volrewind.pools.image import ImageBackend
 from volrewind.pools.memory import MemoryBackend
 from volrewind.pools.pool import NewVolume, Pool
 from volrewind.pools.records import LAYOUT_VERSION, FileRecords, Label, write_label
-from volrewind.system import mounts
+from volrewind.pools.reflink import ReflinkBackend
+from volrewind.pools.restic import ResticBackend
+from volrewind.pools.zfs import ZfsBackend
+from volrewind.system import filesystem, mounts
 from volrewind.system.process import run
 
 MIB = 2**20
 
 
+class On(Enum):
+    """What a kind of pool stands on in the tests; all but a directory need root."""
+
+    DIRECTORY = "directory"
+    BACKING = "backing file"
+    XFS = "directory on a small XFS"
+    ZFS = "dataset of a zpool"
+
+
 @dataclass(frozen=True)
 class Kind:
-    """A kind of pool; `hosted` ones need root and a loop device. `smallest_bytes` is its smallest pool."""
+    """A kind of pool; `hosted` ones live in a `Home`. `smallest_bytes` is its smallest pool."""
 
     backend: type[Backend]
+    on: On = On.BACKING
     hosted: bool = True
     smallest_bytes: int = 320 * MIB
 
@@ -51,11 +66,18 @@ class Kind:
     def capabilities(self) -> frozenset[Capability]:
         return self.backend.capabilities
 
+    @property
+    def backed(self) -> bool:
+        return self.on is On.BACKING
+
 
 KINDS = (
-    Kind(MemoryBackend, hosted=False),
+    Kind(MemoryBackend, on=On.DIRECTORY, hosted=False),
     Kind(BtrfsBackend, smallest_bytes=256 * MIB),
     Kind(ImageBackend),
+    Kind(ZfsBackend, on=On.ZFS),
+    Kind(ReflinkBackend, on=On.XFS),
+    Kind(ResticBackend, on=On.XFS),
 )
 
 
@@ -66,6 +88,7 @@ class Site:
     kind: Kind
     state: Path
     name: str = "pool"
+    ground: ExitStack = field(default_factory=ExitStack)
 
     @property
     def home(self) -> Home:
@@ -81,7 +104,17 @@ class Site:
 
     def make(self, size_bytes: int) -> None:
         if self.kind.hosted:
-            self.home.create(NewPool(name=self.name, kind=self.kind.name, size_bytes=size_bytes))
+            new = NewPool(name=self.name, kind=self.kind.name)
+            match self.kind.on:
+                case On.BACKING:
+                    new = msgspec.structs.replace(new, size_bytes=size_bytes)
+                case On.XFS:
+                    self.ground.enter_context(small_xfs(self.state, size_bytes))
+                case On.ZFS:
+                    device = self.state.parent / f"{self.state.name}-zpool"
+                    dataset = self.ground.enter_context(zpool(device, self.root, size_bytes))
+                    new = msgspec.structs.replace(new, dataset=dataset)
+            self.home.create(new)
             return
         self.root.mkdir(parents=True)
         write_label(self.root, Label(version=LAYOUT_VERSION, uuid=str(uuid.uuid4()), kind=self.kind.name))
@@ -92,9 +125,7 @@ class Site:
             return home.open(home.place(self.name))
         backend = self.kind.backend(self.root)
         records = FileRecords(self.root)
-        return Pool(
-            self.name, backend, records, SystemClock(), lock_path=self.root, deadline_seconds=deadline_seconds
-        )
+        return Pool(self.name, backend, records, SystemClock(), lock_path=self.root, deadline_seconds=deadline_seconds)
 
     def empty(self) -> None:
         """Remove every volume and snapshot, whatever holds them."""
@@ -111,8 +142,9 @@ class Site:
         assert (content.volumes, content.snapshots, content.damages, content.orphans) == ((), (), (), ())
 
     def destroy(self) -> None:
-        if self.kind.hosted:
-            self.home.destroy(self.place, with_snapshots=True)
+        with self.ground:
+            if self.kind.hosted:
+                self.home.destroy(self.place, with_snapshots=True)
 
     def script(self, code: str) -> tuple[str, ...]:
         """Return the command of another process, in which `pool` is this pool."""
@@ -124,6 +156,20 @@ home = Home(Path({str(self.state)!r}), SystemClock())
 pool = home.open(home.place({self.name!r}))
 """
         return sys.executable, "-c", head + code
+
+
+@contextmanager
+def small_xfs(target: Path, size_bytes: int) -> Iterator[None]:
+    """Mount an XFS with reflink at a new directory."""
+    image = target.with_name(f"{target.name}.img")
+    target.mkdir(parents=True)
+    filesystem.set_length(image, size_bytes)
+    filesystem.make_xfs(image)
+    run(["mount", "-o", "loop", image, target])
+    try:
+        yield
+    finally:
+        run(["umount", target])
 
 
 @dataclass
@@ -144,16 +190,15 @@ class _Sites:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "needs(*capabilities): run for the pool kinds that promise these")
     config.addinivalue_line("markers", "kinds(*names): run for these pool kinds")
-    config.addinivalue_line(
-        "markers", "hosted: run for the pool kinds that live in a file system of their own"
-    )
+    config.addinivalue_line("markers", "hosted: run for the pool kinds that live in a home")
+    config.addinivalue_line("markers", "backed: run for the pool kinds that lie in a backing file")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "kind" in metafunc.fixturenames:
         chosen = [kind for kind in KINDS if _wanted(kind, metafunc.definition)]
-        marks = {True: [pytest.mark.root], False: []}
-        params = [pytest.param(kind, id=kind.name, marks=marks[kind.hosted]) for kind in chosen]
+        marks = [[] if kind.on is On.DIRECTORY else [pytest.mark.root] for kind in chosen]
+        params = [pytest.param(kind, id=kind.name, marks=mark) for kind, mark in zip(chosen, marks, strict=True)]
         metafunc.parametrize("kind", params)
 
 
@@ -163,6 +208,7 @@ def _wanted(kind: Kind, test: pytest.Item) -> bool:
         (needs is None or set(needs.args) <= kind.capabilities)
         and (kinds is None or kind.name in kinds.args)
         and (test.get_closest_marker("hosted") is None or kind.hosted)
+        and (test.get_closest_marker("backed") is None or kind.backed)
     )
 
 

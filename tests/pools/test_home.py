@@ -25,7 +25,7 @@ from volrewind.pools.pool import NewVolume
 from volrewind.system import filesystem, loop, mounts
 
 MIB = 2**20
-pytestmark = pytest.mark.hosted
+pytestmark = pytest.mark.backed
 
 
 def test_a_restart_brings_pool_and_volumes_back(own_site, new_volume, write, target) -> None:
@@ -64,9 +64,7 @@ def test_a_pool_grows_while_it_is_used(own_site, new_volume, target) -> None:
     before = pool.space()
     own_site.home.resize(own_site.place, own_site.kind.smallest_bytes + 256 * MIB)
     assert pool.space().total_bytes > before.total_bytes + 200 * MIB
-    assert (
-        filesystem.allocated_bytes(Path(own_site.place.backing)) >= own_site.kind.smallest_bytes + 256 * MIB
-    )
+    assert filesystem.allocated_bytes(Path(own_site.place.backing)) >= own_site.kind.smallest_bytes + 256 * MIB
 
 
 def test_a_pool_shrinks_where_it_can(own_site) -> None:

@@ -142,9 +142,7 @@ def test_nothing_inside_is_mounted_with_discard(pool, new_volume, target) -> Non
     for number, kind_inside in enumerate(("ext4", "xfs")):
         volume = new_volume(pool, f"data-{number}", size_bytes=300 * MIB, filesystem=kind_inside)
         pool.mount(volume, target)
-        (line,) = (
-            line for line in Path("/proc/self/mountinfo").read_text().splitlines() if f" {target} " in line
-        )
+        (line,) = (line for line in Path("/proc/self/mountinfo").read_text().splitlines() if f" {target} " in line)
         assert "discard" not in line.replace("nodiscard", "")
         pool.unmount(volume, target)
 

@@ -16,7 +16,13 @@ from volrewind.system import filesystem, loop, mounts
 pytestmark = pytest.mark.root  # to become somebody else
 NOBODY = 65534
 # Reading is allowed, so that an interpreter in root's home can be used; nothing else of root is left.
-_BECOME = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--bounding-set=-all,+dac_read_search")
+_BECOME = (
+    "setpriv",
+    f"--reuid={NOBODY}",
+    f"--regid={NOBODY}",
+    "--clear-groups",
+    "--bounding-set=-all,+dac_read_search",
+)
 _READING = ("--inh-caps=-all,+dac_read_search", "--ambient-caps=-all,+dac_read_search")
 
 

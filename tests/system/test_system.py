@@ -108,9 +108,7 @@ def test_a_program_that_is_missing_is_named_with_its_package(monkeypatch: pytest
 
 def test_a_program_that_fails_says_its_last_words_and_no_secret() -> None:
     with pytest.raises(ToolFailed) as failure:
-        process.run(
-            ["sh", "-c", "echo first; echo the reason >&2; exit 7"], environment={"PASSWORD": "hunter2"}
-        )
+        process.run(["sh", "-c", "echo first; echo the reason >&2; exit 7"], environment={"PASSWORD": "hunter2"})
     assert "code 7" in failure.value.message
     assert "the reason" in failure.value.message
     assert "hunter2" not in f"{failure.value.message}{failure.value.hint}{failure.value.__cause__}"

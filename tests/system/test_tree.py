@@ -343,9 +343,6 @@ def test_directories_that_changed_places_bring_along_files_nobody_touched(pool: 
 
 
 @pytest.mark.root
-@pytest.mark.xfail(
-    reason="BTRFS_IOC_INO_PATHS answers at most 4 KiB (fs/btrfs/ioctl.c), so the dirty set cannot be made"
-)
 def test_a_file_with_very_many_names_is_told_by_each(pool: Pool) -> None:
     volume = pool.create_volume(NewVolume(name="v"))
     with pool.backend.opened(volume) as data:

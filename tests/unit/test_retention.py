@@ -50,9 +50,7 @@ def reasons(verdicts: Iterable[Verdict]) -> dict[str, tuple[str, ...]]:
     return {verdict.snapshot.id: verdict.reasons for verdict in verdicts}
 
 
-def decide(
-    snapshots: Iterable[Snapshot], keep: str, **arguments: Any
-) -> tuple[Verdict, ...]:  # Any: as `judge`
+def decide(snapshots: Iterable[Snapshot], keep: str, **arguments: Any) -> tuple[Verdict, ...]:  # Any: as `judge`
     usual: dict[str, Any] = {"zone": PARIS, "now": NOW}
     return judge(snapshots, parse_keep(keep), **usual | arguments)
 
@@ -189,9 +187,7 @@ def test_what_is_held_needed_or_protected_stays(
 
 
 @given(histories(), RULES, LENGTHS)
-def test_only_ready_snapshots_are_removed(
-    snapshots: list[Snapshot], rules: list[KeepRule], age: timedelta
-) -> None:
+def test_only_ready_snapshots_are_removed(snapshots: list[Snapshot], rules: list[KeepRule], age: timedelta) -> None:
     verdicts = (*judge(snapshots, rules, zone=PARIS, now=NOW), *older_than(snapshots, age, now=NOW))
     assert all(verdict.keep or verdict.snapshot.state is State.READY for verdict in verdicts)
 
@@ -226,9 +222,7 @@ def test_last_keeps_exactly_so_many(snapshots: list[Snapshot], count: int) -> No
 
 
 @given(histories(plain=True), COUNTED | WEEKLY, ZONE)
-def test_a_rule_keeps_no_more_than_its_count(
-    snapshots: list[Snapshot], rule: KeepRule, zone: ZoneInfo
-) -> None:
+def test_a_rule_keeps_no_more_than_its_count(snapshots: list[Snapshot], rule: KeepRule, zone: ZoneInfo) -> None:
     assert len(kept(judge(snapshots, [rule], zone=zone, now=NOW))) <= rule.count
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import ClassVar
 
-from volrewind.errors import NoSpace
+from volrewind.errors import NoSpace, NotSupported
 from volrewind.model.capability import Capability
 from volrewind.model.snapshot import Snapshot
 from volrewind.model.volume import OriginKind, Volume
@@ -133,14 +133,15 @@ class BtrfsBackend(Backend):
 
     def dirty_directories(self, older: Snapshot, newer: Snapshot) -> frozenset[str] | None:
         """Ask the inode tree of the newer one what changed since the older one's transaction, and where that lies."""
-        since = btrfs.info(self._data(older.id)).origin_generation
+        born = btrfs.info(self._data(older.id)).origin_generation
         newer_data = self._data(newer.id)
         dirty: set[str] = {""}
-        with directory_fd(newer_data) as fd:
-            for inode in btrfs.changed_inodes(newer_data, since):
+        with directory_fd(newer_data) as fd, suppress(NotSupported):
+            for inode in btrfs.changed_inodes(newer_data, born):
                 for path in btrfs.paths_of_inode(fd, inode):
                     _add_with_parents(dirty, path)
-        return frozenset(dirty)
+            return frozenset(dirty)
+        return None
 
     def sweep(self) -> tuple[str, ...]:
         leftovers = [place / "data.new" for place in self.entries(self.root / "volumes")]

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import ClassVar
 
-from volrewind.errors import NotFound, NotSupported, Refused, ToolFailed
+from volrewind.errors import NotFound, NotSupported, Refused, TimedOut
 from volrewind.model.capability import Capability
 from volrewind.model.snapshot import Snapshot
 from volrewind.model.volume import OriginKind, Volume
@@ -169,7 +169,7 @@ class ZfsBackend(Backend):
         for dataset in zfs.children(self._dataset):
             view = dataset.rpartition("/")[2].removeprefix(_VIEW)
             if dataset == f"{self._dataset}/{_VIEW}{view}" and not (self._views / view).exists():
-                with suppress(ToolFailed):  # its process is ending just now
+                with suppress(TimedOut):  # somebody is still in it: a later sweep will
                     zfs.destroy(dataset)
         self._sweep_retired()
         return tuple(swept)

@@ -124,7 +124,8 @@ def differences(environment: Environment, older: str, newer: str = "") -> Iterat
 def _between(first: Kept, second: Kept, stack: ExitStack) -> Iterator[Change]:
     old = stack.enter_context(first.pool.backend.browse(first.snapshot))
     new = stack.enter_context(second.pool.backend.browse(second.snapshot))
-    return tree.differences(old, new, dirty=_dirty(first, second))
+    cut = min(first.snapshot.created, second.snapshot.created)
+    return tree.differences(old, new, dirty=_dirty(first, second), cut=cut)
 
 
 def _dirty(first: Kept, second: Kept) -> frozenset[str] | None:

@@ -74,7 +74,9 @@ def undo(environment: Environment, target: Target, *, force: bool = False) -> Ro
         if last is None:
             raise NotFound(f"{target} was never rolled back: there is nothing to undo")
         if last.kind == "undo" and last.step is not Step.DONE:
-            return _carry_out(environment, source, source.pool.snapshot(last.snapshot_id), last, force=force, resumed=True)
+            return _carry_out(
+                environment, source, source.pool.snapshot(last.snapshot_id), last, force=force, resumed=True
+            )
         safety = _safety(source, last.safety)
         if safety is None and last.step is Step.BEGUN:
             journal.forget(source.volume.id)  # nothing had been touched yet

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from volrewind.errors import NotSupported
 from volrewind.system import ioctl
 from volrewind.system.files import directory_fd
 from volrewind.system.filesystem import kind_of
@@ -184,8 +185,11 @@ def _directory_path(fd: int, inode: int) -> str:
     return os.fsdecode(answer.raw[16:].split(b"\0", 1)[0])
 
 
-def changed_inodes(path: Path, since_generation: int) -> tuple[int, ...]:
-    """Return the inodes of a subvolume that changed in or after a transaction (reading may count: access times)."""
+def changed_inodes(path: Path, after_generation: int) -> tuple[int, ...]:
+    """Return the inodes of a subvolume that changed after a transaction (reading may count: access times).
+
+    The search goes by the leaves that were written since; each item then says when its own inode changed.
+    """
     with directory_fd(path) as fd:
         return tuple(
             item.objectid
@@ -194,15 +198,19 @@ def changed_inodes(path: Path, since_generation: int) -> tuple[int, ...]:
                 0,
                 objects=(_FIRST_FREE, _LAST_FREE),
                 kinds=(_INODE_ITEM, _INODE_ITEM),
-                since=since_generation,
+                since=after_generation + 1,
                 path=path,
             )
-            if item.transid >= since_generation
+            if struct.unpack_from("=Q", item.data, 8)[0] > after_generation
         )
 
 
 def paths_of_inode(fd: int, inode: int) -> tuple[str, ...]:
-    """Return every path (hard links) of an inode in the subvolume open at `fd`; () when it has none, as its top."""
+    """Return every path (hard links) of an inode in the subvolume open at `fd`; () when it has none, as its top.
+
+    Raises:
+        NotSupported: it has more names than the kernel tells (4 KiB of them).
+    """
     if inode == _SUBVOLUME_ROOT_INODE:
         return ()
     answer = ioctl.buffer(b"", 1 << 16)
@@ -214,7 +222,7 @@ def paths_of_inode(fd: int, inode: int) -> tuple[str, ...]:
     raw = answer.raw
     _, _, count, missed = struct.unpack_from("=IIII", raw)
     if missed:
-        raise OSError(f"inode {inode} has more paths than fit an answer")
+        raise NotSupported(f"inode {inode} has more names than the kernel tells")
     starts = struct.unpack_from(f"={count}Q", raw, 16)
     return tuple(os.fsdecode(raw[16 + start : raw.index(b"\0", 16 + start)]) for start in starts)
 

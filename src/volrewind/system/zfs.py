@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from volrewind.clock import SystemClock, wait_until
 from volrewind.errors import NoSpace, ToolFailed
 from volrewind.system import mounts
 from volrewind.system.process import run
 
 _KINDS = ("zfs", "fuse.zfs")
+_PATIENCE_SECONDS = 20.0
 
 
 def dataset_at(directory: Path) -> str | None:
@@ -87,9 +89,26 @@ def exists(name: str) -> bool:
 
 
 def destroy(name: str) -> None:
-    """Make a dataset without snapshots, or a snapshot, absent; one that clones need goes with the last of them."""
-    if exists(name):
+    """Make a dataset without snapshots, or a snapshot, absent; one that clones need goes with the last of them.
+
+    Raises:
+        TimedOut: it stays busy. Behind FUSE it is for a moment after it was unmounted.
+    """
+    wait_until(
+        lambda: _is_destroyed(name), f"{name}, which is busy", clock=SystemClock(), deadline_seconds=_PATIENCE_SECONDS
+    )
+
+
+def _is_destroyed(name: str) -> bool:
+    if not exists(name):
+        return True
+    try:
         _zfs("destroy", *(["-d"] if "@" in name else []), name)
+    except ToolFailed as error:
+        if "busy" not in error.message:
+            raise
+        return False
+    return True
 
 
 def snapshots_of(dataset: str) -> tuple[str, ...]:

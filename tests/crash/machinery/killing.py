@@ -1,8 +1,9 @@
-"""Run a function in a child and kill that with SIGKILL: before its N-th executed line, or after a while.
+"""Run a function in a child and kill that with SIGKILL: at a chosen line, or after a while.
 
 A killed process leaves only what the kernel keeps: files, mounts, loop devices. So two lines between which nothing of that
-was touched are the same moment to die at, and `moments` leaves out the repetition, not the states. No thread may run in
-the process that calls this.
+was touched are the same moment to die at, and `moments` leaves out the repetition, not the states. A moment is named by
+what was touched before, not by a count of lines, since loops over /proc or all loop devices are never the same twice.
+No thread may run in the process that calls this.
 """
 
 from __future__ import annotations
@@ -26,12 +27,15 @@ import volrewind
 
 _PACKAGE = Path(volrewind.__file__).parent
 _TRACED = tuple(f"{_PACKAGE / layer}{os.sep}" for layer in ("pools", "system", "methods", "services"))
+_ONLY_LOOKS = f"{_PACKAGE / 'system' / 'processes.py'}"  # tens of thousands of lines over /proc
 _TOUCHING_EVENTS = frozenset({
     "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.truncate", "os.link", "os.symlink", "os.chmod", "os.chown",
     "os.utime", "os.setxattr", "subprocess.Popen", "fcntl.ioctl",
 })  # fmt: skip
 # Calls that raise no audit event.
-_TOUCHING_SOURCE = re.compile(r"_libc\.|os\.(fsync|write|posix_fallocate|copy_file_range|sendfile|mknod|fdatasync)|\.write\(|\.flush\(|copyfileobj")
+_TOUCHING_SOURCE = re.compile(
+    r"_libc\.|os\.(fsync|write|posix_fallocate|copy_file_range|sendfile|mknod|fdatasync)|\.write\(|\.flush\(|copyfileobj"
+)
 _PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -45,87 +49,90 @@ class Outcome:
     seconds: float = 0.0
 
 
+# Requests that only ask (linux/loop.h, linux/btrfs.h, linux/fs.h): a line after them is no new moment.
+_ASKING = frozenset({0x4C05, 0x4C82, 0xC0709411, 0xD0009412, 0x8400941F, 0xC0389423, 0x81F8943C, 0xC020660B})
+
+Moment = tuple[str, int, int]
+"""("", 0, n): right after the n-th touch (0: before the first line). (file, line, n): before the n-th time a line runs."""
+
+
 class _Steps:
-    """Counts executed lines of our code, kills before the N-th, and notes after which ones something was touched."""
+    """Follows the lines of our code, kills at a moment, and notes all the moments there are."""
 
-    def __init__(self, kill_before: int = 0) -> None:
-        self._kill_before = kill_before
-        self._touched = False
-        self._source = ""
-        self.count = 0
-        self.after_touch: list[int] = []
-        self.first: dict[tuple[str, int], int] = {}
-        self.last: dict[tuple[str, int], int] = {}
+    def __init__(self, kill_at: Moment | None = None) -> None:
+        self._kill_at = kill_at
+        self._audited = False
+        self._source_touches = False
+        self.touches = 0
+        self.seen: dict[tuple[str, int], int] = {}
 
-    def start(self, *, noting: bool) -> None:
-        if noting:
-            sys.addaudithook(self._audit)
-        self._noting = noting
+    def start(self) -> None:
+        sys.addaudithook(self._audit)
         sys.settrace(self._called)
 
     def _audit(self, event: str, arguments: tuple[Any, ...]) -> None:
+        writing = os.O_WRONLY | os.O_RDWR | os.O_CREAT
         if event in _TOUCHING_EVENTS:
-            self._touched = True
-        elif event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
-            self._touched = True
+            self._audited = True
+        elif event == "open" and isinstance(arguments[2], int) and arguments[2] & writing:
+            self._audited |= not str(arguments[0]).startswith("/dev/")
 
     def _called(self, frame: FrameType, event: str, argument: object) -> Any:
-        return self._line if frame.f_code.co_filename.startswith(_TRACED) else None
+        file = frame.f_code.co_filename
+        return self._line if file.startswith(_TRACED) and file != _ONLY_LOOKS else None
 
     def _line(self, frame: FrameType, event: str, argument: object) -> Any:
-        if event == "line":
-            self.count += 1
-            if self.count == self._kill_before:
-                os.kill(os.getpid(), signal.SIGKILL)
-            if self._noting:
-                self._note(frame.f_code.co_filename, frame.f_lineno)
+        if event != "line":
+            return self._line
+        file, line = frame.f_code.co_filename, frame.f_lineno
+        place = (file, line)
+        self.seen[place] = self.seen.get(place, 0) + 1
+        touched = self._audited or self._source_touches
+        self.touches += touched
+        if self._kill_at is not None and (
+            self._kill_at == (file, line, self.seen[place])
+            or (self._kill_at == ("", 0, self.touches) and (touched or not self.touches))
+        ):
+            os.kill(os.getpid(), signal.SIGKILL)
+        self._audited = False
+        source = linecache.getline(file, line)
+        self._source_touches = bool(_TOUCHING_SOURCE.search(source)) and frame.f_locals.get("request") not in _ASKING
         return self._line
 
-    def _note(self, file: str, line: int) -> None:
-        if self._touched or _TOUCHING_SOURCE.search(self._source):
-            self.after_touch.append(self.count)
-        self._touched = False
-        self._source = linecache.getline(file, line)
-        self.first.setdefault((file, line), self.count)
-        self.last[file, line] = self.count
 
+def moments(act: Callable[[], object], *, every_line: bool) -> list[Moment]:
+    """Run `act` in a child and return the moments to kill it at, in no order.
 
-def moments(act: Callable[[], object], *, every_line: bool) -> list[int]:
-    """Run `act` in a child and return the steps to kill it before.
-
-    That is: every step right after something was touched, the first and the last. `every_line` adds the first and
-    the last time each line of code ran.
+    That is: before the first line, and right after each touch. `every_line` adds the first time each line of code ran.
     """
 
-    def recorded() -> list[int]:
+    def recorded() -> list[Moment]:
         steps = _Steps()
-        steps.start(noting=True)
+        steps.start()
         try:
             act()
         finally:
             sys.settrace(None)
-        found = {1, *steps.after_touch, steps.count}
+        found: set[Moment] = {("", 0, number) for number in range(steps.touches + 1)}
         if every_line:
-            found |= {*steps.first.values(), *steps.last.values()}
+            found |= {(*place, 1) for place in steps.seen}
         return sorted(found)
 
     outcome = run(recorded)
     if outcome.end != "done":
         raise AssertionError(f"the verb fails without any kill: {outcome.text}")
-    steps: list[int] = outcome.result
-    return steps
+    return [(file, line, number) for file, line, number in outcome.result]
 
 
-def run_killed_at(act: Callable[[], object], step: int) -> Outcome:
-    """Run `act` in a child that dies before its `step`-th line."""
+def run_killed_at(act: Callable[[], object], moment: Moment) -> Outcome:
+    """Run `act` in a child that dies at a moment, or ends when that never comes."""
 
-    def counted() -> None:
-        steps = _Steps(step)
-        steps.start(noting=False)
+    def traced() -> None:
+        _Steps(moment).start()
         act()
         sys.settrace(None)
 
-    return run(counted)
+    return run(traced)
 
 
 def run(act: Callable[[], object], *, kill_after_seconds: float | None = None, whole_group: bool = True) -> Outcome:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from machinery.manifest import Manifest, file_digest, fill, manifest_of
-
 from volrewind.clock import SystemClock
 from volrewind.errors import VolrewindError
 from volrewind.model.snapshot import Snapshot
@@ -115,8 +114,11 @@ class World:
     def acknowledge(self, snapshot: Snapshot, contents: Iterable[Manifest]) -> None:
         """Note a snapshot, which must hold one of `contents`."""
         content = self.content_of_snapshot(snapshot)
-        must(content in contents, f"snapshot {snapshot.name} holds something that never was: {_difference(content, contents)}")
-        self.snapshots[snapshot.name] = (content, self._fingerprint(snapshot, content))
+        must(
+            content in contents,
+            f"snapshot {snapshot.name} holds something that never was: {_difference(content, contents)}",
+        )
+        self.snapshots[snapshot.name] = (content, self._digest(snapshot))
 
     def delete(self, name: str) -> None:
         self.pool().delete_snapshot(self.pool().snapshot(name))
@@ -134,9 +136,14 @@ class World:
         with self.pool().backend.opened(volume) as live:
             return manifest_of(live)
 
-    def _fingerprint(self, snapshot: Snapshot, content: Manifest) -> str:
+    def _digest(self, snapshot: Snapshot) -> str:
+        """Return the digest of an image, every bit of it; "" where a snapshot is a directory."""
         image = self.root / "snapshots" / snapshot.id / "disk.img"
-        return file_digest(image) if image.exists() else str(hash(str(content)))
+        return file_digest(image) if image.exists() else ""
+
+    def _is_untouched(self, snapshot: Snapshot) -> bool:
+        content, digest = self.snapshots[snapshot.name]
+        return self._digest(snapshot) == digest and (bool(digest) or self.content_of_snapshot(snapshot) == content)
 
     # after a kill
 
@@ -174,11 +181,8 @@ class World:
                 allowed = expected.snapshot(one)
                 must(allowed is not None, f"snapshot {one.name} came from nowhere")
                 self.acknowledge(one, allowed or ())
-            elif "disk.img" in str(list((self.root / "snapshots" / one.id).iterdir())):
-                must(self._fingerprint(one, {}) == self.snapshots[one.name][1], f"snapshot {one.name} changed")
             else:
-                content = self.content_of_snapshot(one)
-                must(content == self.snapshots[one.name][0], f"snapshot {one.name} changed")
+                must(self._is_untouched(one), f"snapshot {one.name} changed")
         for name in set(self.snapshots) - names:
             del self.snapshots[name]
 
@@ -213,7 +217,7 @@ class World:
         must(_names(self.state / "pools") == pools, f"state/pools holds {_names(self.state / 'pools')}")
         backing = {one.replace(".json", ".img") for one in pools if one.endswith(".json")}
         must(_names(self.state / "backing") == backing, f"state/backing holds {_names(self.state / 'backing')}")
-        strays = {one for one in _names(self.base) - {"state"} - self.own_files}
+        strays = set(_names(self.base) - {"state"} - self.own_files)
         must(not strays, f"stray files: {strays}")
 
     def destroy(self) -> None:
@@ -247,5 +251,8 @@ def _difference(content: Manifest, allowed: Iterable[Manifest]) -> str:
     texts = []
     for other in allowed:
         paths = [path for path in sorted(set(content) | set(other)) if content.get(path) != other.get(path)]
-        texts.append(f"{len(paths)} differ: " + "; ".join(f"{path!r} {content.get(path)} not {other.get(path)}" for path in paths[:2]))
+        texts.append(
+            f"{len(paths)} differ: "
+            + "; ".join(f"{path!r} {content.get(path)} not {other.get(path)}" for path in paths[:2])
+        )
     return " | ".join(texts) or f"holds {len(content)} paths, and nothing is right"

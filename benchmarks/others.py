@@ -1,0 +1,137 @@
+"""The rest: many snapshots of one volume, what commands cost to start, retention, random writes."""
+
+from __future__ import annotations
+
+import io
+import json
+import random
+import time
+from collections.abc import Iterator
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from benchmarks.alternatives import VOLREWIND, BareIoctl, InProcess
+from benchmarks.measure import Samples, What, cpu_seconds, run, say
+from benchmarks.world import Subject, World
+from volrewind.cli.output import Column, print_table
+from volrewind.clock import SystemClock
+from volrewind.model.policy import parse_keep
+from volrewind.model.snapshot import Consistency, Purpose, Snapshot
+from volrewind.model.volume import Volume
+from volrewind.pools.memory import MemoryBackend
+from volrewind.pools.pool import NewSnapshot, Pool
+from volrewind.pools.records import MemoryRecords
+from volrewind.services.documents import judged_document
+from volrewind.services.environment import Environment
+from volrewind.services.retention import CleanupRequest, plan_cleanup
+
+CURVE, CPU, CLEANUP, WRITES = "snapshot number", "processor time", "cleanup --dry-run", "8 kB writes a second"
+HELP, LIST, PYTHON = "volrewind --help", "volrewind list", "python -c pass (for comparison)"
+BEFORE, HELD = "no snapshot", "just after a snapshot"
+AROUND = 5  # snapshots on either side that a point of the curve is the median of
+
+
+def curve(samples: Samples, subject: Subject, count: int) -> None:
+    """Take `count` snapshots of one volume with a few writes between, and keep them all; the bare call beside ours."""
+    ours, bare = InProcess(subject), BareIoctl(subject)
+    file = subject.live / "random.dat"
+    file.write_bytes(bytes(1 << 20) * 32)
+    rng = random.Random(3)
+    for number in range(1, count + 1):
+        if number % 64 == 0:
+            say(f"curve on {subject.kind}: {number} of {count}")
+        with file.open("rb+") as written:
+            for _ in range(4):
+                written.seek(rng.randrange(4096) * 8192)
+                written.write(rng.randbytes(8192))
+        for way in (ours, bare):
+            begun = time.perf_counter()
+            way.take(f"{subject.kind}-curve-{number}" if way is ours else "probe")
+            samples.add(What(f"{CURVE} {number}", CURVE, f"{subject.kind}: {way.name}"), time.perf_counter() - begun)
+        bare.delete("probe")
+
+
+def commands(world: World, samples: Samples, subject: Subject, listed: int, rounds: int) -> None:
+    """Measure the processor time of small commands, `listed` snapshots being there."""
+    there = len(subject.pool.snapshots())
+    for number in range(listed - there):
+        subject.pool.cut(subject.volume, NewSnapshot(name=f"listed-{number}"))
+    python = VOLREWIND.with_name("python")
+    ways = {HELP: [VOLREWIND, "--help"], LIST: [VOLREWIND, "list"], PYTHON: [python, "-c", "pass"]}
+    for argv in ways.values():
+        cpu_seconds(argv, world.env)
+    say("processor time of commands")
+    for _ in range(rounds):
+        for name, argv in ways.items():
+            samples.add(What(f"{listed} snapshots", CPU, name), cpu_seconds(argv, world.env))
+
+
+@dataclass(frozen=True)
+class _OnePool:
+    """As much of a host as retention asks about."""
+
+    pool: Pool
+
+    def pools(self) -> Iterator[Pool]:
+        yield self.pool
+
+
+def cleanup(samples: Samples, place: Path, count: int, rounds: int) -> None:
+    """Measure the judging, and the printing, of `count` snapshots of 20 volumes in a pool in memory."""
+    clock, records = SystemClock(), MemoryRecords()
+    now = datetime(2026, 6, 1, tzinfo=UTC)
+    for number in range(20):
+        records.write(Volume(id=f"vol-{number:016x}", name=f"data-{number}", created=now - timedelta(days=900)))
+    for number in range(count):
+        records.write(_snapshot(number, now - timedelta(minutes=90 * (number // 20))))
+    pool = Pool("memory", MemoryBackend(place), records, clock, lock_path=place)
+    environment = Environment(_OnePool(pool), clock, ZoneInfo("Europe/Paris"), place)  # type: ignore[arg-type]
+    rules = parse_keep("last 3, 24 hourly, 7 daily, 4 weekly, 12 monthly")
+    columns = [Column("NAME", lambda one: one["name"]), Column("WHY", lambda one: ", ".join(one["reasons"]))]
+    say("cleanup --dry-run in memory")
+    for _ in range(rounds):
+        with redirect_stdout(io.StringIO()):
+            begun = time.perf_counter()
+            judged = plan_cleanup(environment, CleanupRequest(rules=rules))
+            print_table([judged_document(one) for one in judged], columns)
+            samples.add(What(f"{count:,} snapshots", CLEANUP, "volrewind, in process"), time.perf_counter() - begun)
+    assert len(judged) == count
+
+
+def _snapshot(number: int, created: datetime) -> Snapshot:
+    return Snapshot(
+        id=f"snap-{number:016x}",
+        name=f"data-{number % 20}-{number}",
+        volume_id=f"vol-{number % 20:016x}",
+        volume=f"data-{number % 20}",
+        created=created,
+        consistency=Consistency.CRASH,
+        purpose=Purpose.MANUAL,
+    )
+
+
+def random_writes(world: World, samples: Samples, subjects: list[Subject], seconds: float, rounds: int) -> None:
+    """Measure 8 kB random writes, each made durable, on ext4 and both pools, by fio; then again just after a cut."""
+    for number in range(rounds):
+        say(f"random writes, round {number + 1} of {rounds}")
+        for state in (BEFORE, HELD):
+            samples.add(What(WRITES, state, "ext4"), _fio(world.ext4, seconds))
+            for subject in subjects:
+                if state == HELD:
+                    subject.pool.cut(subject.volume, NewSnapshot(name=f"{subject.kind}-held-{number}"))
+                samples.add(What(WRITES, state, subject.kind), _fio(subject.live, seconds))
+        for subject in subjects:
+            subject.pool.delete_snapshot(subject.pool.snapshot(f"{subject.kind}-held-{number}"))
+
+
+def _fio(folder: Path, seconds: float) -> float:
+    """Return writes a second. The file is laid out, and synced, before the clock starts."""
+    said = run(
+        ["fio", "--name=writes", f"--directory={folder}", "--rw=randwrite", "--bs=8k", "--size=256m", "--ioengine=psync",
+         "--fdatasync=1", "--time_based", f"--runtime={max(seconds, 1):g}", "--output-format=json", "--randrepeat=0",
+         "--overwrite=1"]
+    )  # fmt: skip
+    return float(json.loads(said[said.index("{") :])["jobs"][0]["write"]["iops"])

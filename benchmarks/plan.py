@@ -1,0 +1,62 @@
+"""How much is measured: all of it, or a hundredth to see that it works."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from benchmarks.data import Data
+
+_GIB = 2**30
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`rounds` are of what is fast, `slow_rounds` of what copies; sizes in bytes, times in seconds."""
+
+    small: Data
+    files: Data
+    large: Data
+    rounds: int
+    busy_rounds: int
+    slow_rounds: int
+    programs: int
+    curve: int
+    listed: int
+    judged: int
+    write_seconds: float
+    write_rounds: int
+    pool_bytes: dict[str, int]
+    curve_data: Data = Data("curve", "2,000 files and 32 MiB", files=2_000)
+    written: Data = Data("writes", "256 MiB in one file", size_bytes=2**30)
+
+
+FULL = Plan(
+    small=Data("small", "100 files", files=100),
+    files=Data("files", "300,000 files of 4 KiB", files=300_000),
+    large=Data("large", "10 GB in 100 files", size_bytes=10 * 10**9),
+    rounds=12,
+    busy_rounds=10,
+    slow_rounds=2,
+    programs=25,
+    curve=256,
+    listed=50,
+    judged=10_000,
+    write_seconds=3,
+    write_rounds=3,
+    pool_bytes={"btrfs": 48 * _GIB, "image": 80 * _GIB},
+)
+QUICK = Plan(
+    small=Data("small", "10 files", files=10),
+    files=Data("files", "3,000 files of 4 KiB", files=3_000),
+    large=Data("large", "100 MB in 100 files", size_bytes=100 * 10**6),
+    rounds=2,
+    busy_rounds=2,
+    slow_rounds=1,
+    programs=2,
+    curve=12,
+    listed=50,
+    judged=100,
+    write_seconds=0.5,
+    write_rounds=1,
+    pool_bytes={"btrfs": 4 * _GIB, "image": 8 * _GIB},
+)

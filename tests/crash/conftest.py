@@ -1,0 +1,87 @@
+"""The crash tests: the work is done by small processes of their own, which fork and kill; here their counts are judged.
+
+Each test notes what it counted as a property of its report; a whole run of the proof leaves them in docs/proof.md.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+_HERE = Path(__file__).parent
+_ROOT = _HERE.parents[1]
+sys.path.insert(0, str(_HERE))
+
+from machinery.report import report_text  # noqa: E402
+from machinery.world import World, attached_under  # noqa: E402
+
+Result = dict[str, Any]
+_begun = time.monotonic()
+
+
+@pytest.fixture
+def worker(tmp_path: Path, record_property: Callable[[str, object], None]) -> Iterator[Callable[..., Result]]:
+    """Run a worker on a directory of its own, fail with what it says, and clean up behind it."""
+
+    def run(script: str, *arguments: str, timeout_seconds: float = 580) -> Result:
+        command = [sys.executable, str(_HERE / script), *arguments, "--base", str(tmp_path / "work")]
+        environment = {**os.environ, "PYTHONPATH": f"{_ROOT / 'src'}{os.pathsep}{_HERE}"}
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=timeout_seconds, env=environment, check=False
+        )
+        lines = done.stdout.splitlines()
+        assert lines, f"{script} said nothing: {done.stderr[-3000:]}"
+        result: Result = json.loads(lines[-1])
+        record_property("crash", result)
+        assert not result["failure"], result["failure"]
+        return result
+
+    yield run
+    be_detached(tmp_path)
+
+
+@pytest.fixture
+def world(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[World]:
+    """A host of the test's own with one pool of the kind in `request.param`, removed afterwards."""
+    made = World(request.param, tmp_path / "work")
+    made.make_pool()
+    try:
+        yield made
+    finally:
+        be_detached(tmp_path)
+
+
+def be_detached(base: Path) -> None:
+    """Unmount everything under a directory, the innermost first; what a test leaves must not disturb the next."""
+    for place in sorted(attached_under(base), key=len, reverse=True):
+        subprocess.run(["umount", place], capture_output=True, check=False)
+    listed = subprocess.run(
+        ["losetup", "--list", "--noheadings", "--output", "NAME,BACK-FILE"], capture_output=True, text=True, check=True
+    )
+    for line in listed.stdout.splitlines():
+        device, _, file = line.partition(" ")
+        if file.strip().startswith(f"{base}/"):
+            subprocess.run(["losetup", "--detach", device], capture_output=True, check=False)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Write the report when the whole proof, and nothing else, was run."""
+    if config.getoption("markexpr") != "proof" or config.getoption("keyword"):
+        return
+    reports = [one for outcome in ("passed", "failed") for one in terminalreporter.stats.get(outcome, ())]
+    results = [value for one in reports for name, value in one.user_properties if name == "crash"]
+    if not results:
+        return
+    place = Path(os.environ.get("VOLREWIND_PROOF_REPORT", config.rootpath / "docs" / "proof.md"))
+    with suppress(OSError):
+        place.write_text(report_text(results, seconds=time.monotonic() - _begun), encoding="utf-8")
+        terminalreporter.line(f"wrote {place}")

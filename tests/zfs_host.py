@@ -1,0 +1,114 @@
+"""A zpool to test with: of the host's own ZFS when it has one that runs, else of a zfs-fuse we start.
+
+There can be only one daemon, so processes share it: the first starts it, the last one ends it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from volrewind.clock import SystemClock, wait_until
+from volrewind.system.files import is_locked, locked
+
+_SHARED = Path(tempfile.gettempdir()) / "volrewind-test-zfs"
+
+
+@contextmanager
+def zpool(device: Path, top: Path, size_bytes: int = 2**30) -> Iterator[str]:
+    """Give the name of a new zpool on the file `device`, mounted at `top`; it is gone afterwards."""
+    with _running():
+        name = f"vrtest{os.getpid()}x{time.monotonic_ns()}"
+        device.parent.mkdir(parents=True, exist_ok=True)
+        with device.open("xb") as file:
+            file.truncate(size_bytes)
+        _run("zpool", "create", "-o", "cachefile=none", "-m", str(top), name, str(device))
+        try:
+            yield name
+        finally:
+            wait_until(lambda: _is_destroyed(name), "the zpool", clock=SystemClock(), deadline_seconds=30)
+
+
+def _is_destroyed(name: str) -> bool:
+    """Destroy a zpool, which behind FUSE is busy for a moment after the last unmount."""
+    done = subprocess.run([_program("zpool"), "destroy", "-f", name], capture_output=True, text=True, check=False)
+    assert not done.returncode or "busy" in done.stderr, done.stderr
+    return not done.returncode
+
+
+@contextmanager
+def _running() -> Iterator[None]:
+    _SHARED.mkdir(exist_ok=True)
+    users, starting = _SHARED / "users", _SHARED / "starting"
+    for file in (users, starting):
+        file.touch()
+    clock = SystemClock()
+    with locked(users, "zfs", clock=clock, deadline_seconds=60, shared=True):
+        with locked(starting, "zfs", clock=clock, deadline_seconds=60):
+            _be_started()
+        yield
+    with locked(starting, "zfs", clock=clock, deadline_seconds=60):
+        if not is_locked(users):
+            _be_stopped()
+
+
+def _be_started() -> None:
+    if not _answers():
+        daemon = subprocess.Popen(
+            [_program("zfs-fuse"), "--no-daemon", "--no-kstat-mount"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        (_SHARED / "pid").write_text(str(daemon.pid))
+        for _ in range(200):
+            if _answers():
+                daemon.returncode = 0  # it outlives us when others use it: no child to wait for
+                return
+            time.sleep(0.05)
+        raise RuntimeError("zfs-fuse did not start")
+
+
+def _be_stopped() -> None:
+    pid = _SHARED / "pid"
+    if pid.is_file():
+        number = int(pid.read_text())
+        pid.unlink()
+        os.kill(number, signal.SIGTERM)
+        for _ in range(200):
+            if not _lives(number):
+                return
+            time.sleep(0.05)
+        raise RuntimeError("zfs-fuse did not end")
+
+
+def _lives(number: int) -> bool:
+    """Tell whether a process runs; one that only waits to be reaped does not."""
+    try:
+        return ") Z " not in Path(f"/proc/{number}/stat").read_text()
+    except FileNotFoundError:
+        return False
+
+
+def _answers() -> bool:
+    done = subprocess.run([_program("zpool"), "list"], capture_output=True, check=False)
+    return done.returncode == 0
+
+
+def _run(*command: str) -> None:
+    done = subprocess.run([_program(command[0]), *command[1:]], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def _program(name: str) -> str:
+    found = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+    assert found, f"{name} is not installed"
+    return found
