@@ -24,7 +24,7 @@ from volrewind.system.files import sync_file, sync_file_system
 
 VOLREWIND = Path(sys.executable).with_name("volrewind")
 IN_PROCESS, COMMAND, BARE = "volrewind, in process", "volrewind, the command", "bare ioctl"
-PROGRAM = {"btrfs": "btrfs subvolume …", "image": "sync; cp --reflink of the image"}
+PROGRAM = {"btrfs": "btrfs subvolume …", "image": "sync -f, cp --reflink, rm"}
 BTRBK, REFLINK_TREE = "btrbk", "cp -a --reflink of the tree (XFS)"
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from benchmarks.data import Data
 
 _GIB = 2**30
+_CURVE = Data("curve", "2,000 files and 32 MiB", files=2_000)
+_WRITTEN = Data("writes", "256 MiB in one file", size_bytes=512 * 2**20)
 
 
 @dataclass(frozen=True)
@@ -26,8 +28,8 @@ class Plan:
     write_seconds: float
     write_rounds: int
     pool_bytes: dict[str, int]
-    curve_data: Data = Data("curve", "2,000 files and 32 MiB", files=2_000)
-    written: Data = Data("writes", "256 MiB in one file", size_bytes=2**30)
+    curve_data: Data = _CURVE
+    written: Data = _WRITTEN
 
 
 FULL = Plan(

@@ -34,7 +34,8 @@ def _head(command: str) -> Iterator[str]:
     yield "in which the alternatives took turns on the same data. Absolute times belong to this machine; the ratios are what"
     yield "carries over. Caches are warm: what is read was just written, or read before."
     yield ""
-    yield f"- {datetime.now(UTC):%Y-%m-%d %H:%M} UTC; {os.cpu_count()} cores ({_processor()}), {_memory_gib():.0f} GiB, Linux {platform.release()}"  # noqa: E501
+    machine = f"{os.cpu_count()} cores ({_processor()}), {_memory_gib():.0f} GiB, Linux {platform.release()}"
+    yield f"- {datetime.now(UTC):%Y-%m-%d %H:%M} UTC; {machine}"
     yield f"- load when it ended: {', '.join(f'{load:.1f}' for load in os.getloadavg())} (the machine is shared with other work)"
     yield f"- {'; '.join(_versions())}"
     yield "- pools and the ext4 lie in sparse backing files on ext4, through loop devices with direct I/O; an image volume holds ext4"
@@ -150,7 +151,8 @@ def _diffs(samples: Samples, data: Data) -> Iterator[str]:
 def _curve(samples: Samples, plan: Plan) -> Iterator[str]:
     yield "## Many snapshots of one volume"
     yield ""
-    yield f"A volume with {plan.curve_data.title} and a few writes between snapshots, all kept. Medians of {2 * others.AROUND + 1} around each number."
+    yield f"A volume with {plan.curve_data.title} and a few writes between snapshots, all kept."
+    yield f"Medians of {2 * others.AROUND + 1} around each number."
     yield ""
     numbers = [number for number in (10, 32, 64, 128, 192, 256) if number <= plan.curve] or [plan.curve]
     yield f"| snapshots there | {' | '.join(map(str, numbers))} |"
@@ -175,7 +177,8 @@ def _small(samples: Samples, plan: Plan) -> Iterator[str]:
 def _writes(samples: Samples) -> Iterator[str]:
     yield "## Random writes"
     yield ""
-    yield f"{others.WRITES[0].upper()}{others.WRITES[1:]} at random places of 256 MiB, each made durable (fio, psync, fdatasync=1). As measured; there is no goal."
+    yield "8 kB writes a second at random places of 256 MiB, each made durable (fio, psync, fdatasync=1)."
+    yield "As measured; there is no goal."
     yield ""
     yield f"| | {others.BEFORE} | × ext4 | {others.HELD} | × ext4 |"
     yield "|---|---|---|---|---|"

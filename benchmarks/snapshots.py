@@ -37,7 +37,7 @@ class Rounds:
                 say(f"snapshots, {condition}, round {number + 1} of {count}")
                 for subject, alternatives in ways:
                     with writer(subject.live if condition is BUSY else None):
-                        for way in alternatives:
+                        for way in _rotated(alternatives, number):
                             self._once(subject, way, condition, f"{condition[:2]}{number}", self.samples)
 
     def _once(self, subject: Subject, way: Alternative, condition: str, tag: str, samples: Samples) -> None:
@@ -54,6 +54,12 @@ class Rounds:
             samples.time(what(RESTORE), lambda: way.restore(tag))
             samples.time(what(DELETE), lambda: way.delete(tag))
         way.tidy(tag)
+
+
+def _rotated(ways: Sequence[Alternative], by: int) -> list[Alternative]:
+    """Return them with another one first each round: whoever is first pays for what was left to write."""
+    first = by % len(ways)
+    return [*ways[first:], *ways[:first]]
 
 
 def ways_of(world: World, subject: Subject) -> list[Alternative]:

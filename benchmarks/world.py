@@ -80,7 +80,8 @@ class World:
             subject.pool.delete_snapshot(snapshot)
         subject.pool.unmount(subject.volume, subject.live)
         subject.pool.delete_volume(subject.volume)
-        if subject.kind == "btrfs":
+        if subject.kind == "btrfs" and subject.data.size_bytes >= _GIB:  # or its space comes back only later
+            run(["btrfs", "filesystem", "sync", subject.pool.backend.root])
             run(["btrfs", "subvolume", "sync", subject.pool.backend.root])
 
 

@@ -8,12 +8,14 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 
 from volrewind.clock import Clock, wait_until
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _AT_FDCWD = -100
+_held: ContextVar[tuple[int, ...]] = ContextVar("_held", default=())
 _RENAME_NOREPLACE, _RENAME_EXCHANGE = 1, 2  # linux/fs.h
 
 
@@ -100,6 +102,8 @@ def remove_file(path: Path) -> None:
 def locked(path: Path, what: str, *, clock: Clock, deadline_seconds: float, shared: bool = False) -> Iterator[None]:
     """Hold the flock of an existing file or directory; it ends with the process that holds it, however that ends.
 
+    Programs that are run meanwhile hold it too: one that outlives us still writes, and the next must wait for it.
+
     Raises:
         TimedOut: somebody else held it all the time.
     """
@@ -111,9 +115,18 @@ def locked(path: Path, what: str, *, clock: Clock, deadline_seconds: float, shar
             clock=clock,
             deadline_seconds=deadline_seconds,
         )
-        yield
+        outer = _held.set((*_held.get(), fd))
+        try:
+            yield
+        finally:
+            _held.reset(outer)
     finally:
         os.close(fd)
+
+
+def held_locks() -> tuple[int, ...]:
+    """Return the descriptors of the locks held here, for a program to inherit."""
+    return _held.get()
 
 
 def is_locked(path: Path) -> bool:

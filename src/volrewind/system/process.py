@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from volrewind.errors import TimedOut, ToolFailed
+from volrewind.system.files import held_locks
 
 DEFAULT_TIMEOUT_SECONDS = 600.0
 _SBIN = ("/usr/local/sbin", "/usr/sbin", "/sbin")
@@ -66,6 +67,7 @@ def run(
             timeout=timeout_seconds,
             env={**os.environ, "LC_ALL": "C.UTF-8", **(environment or {})},
             cwd=cwd,
+            pass_fds=held_locks(),
             check=False,
         )
     except subprocess.TimeoutExpired as error:
