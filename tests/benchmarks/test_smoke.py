@@ -1,0 +1,53 @@
+"""The benchmark runs on small data, reports every row, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+ROWS = (
+    "the cut at least 1,000 times faster",
+    "the whole command at least 200 times faster",
+    "within 1.5 times the bare ioctl",
+    "at most 40 ms more",
+    "independent of bytes and files",
+    "`diff` of two snapshots",
+    "a snapshot with",
+    "faster than restic's incremental run",
+    "no slower than twice `rsync -ani`",
+    "`volrewind --help`",
+    "`volrewind list` of 50 snapshots",
+    "`cleanup --dry-run`",
+    "| btrfs: bare ioctl |",
+    "| btrfs: btrfs subvolume … |",
+    "| btrfs: btrbk |",
+    "| image: bare ioctl |",
+    "| image: volrewind, in process |",
+    "| image: volrewind, the command |",
+    "| cp -a --reflink of the tree (XFS) |",
+    "| restic, first run |",
+    "| rsync --link-dest, run after 1 % changed |",
+    "| rsync -ani (only looks) |",
+    "| ext4 |",
+)
+
+
+@pytest.mark.root
+@pytest.mark.slow
+def test_a_quick_run_reports_every_row_and_leaves_nothing(tmp_path: Path) -> None:
+    place, report = tmp_path / "place", tmp_path / "report.md"
+    place.mkdir()
+
+    subprocess.run(
+        [sys.executable, "-m", "benchmarks", "--quick", "--place", str(place), "--output", str(report)],
+        cwd=REPOSITORY,
+        check=True,
+    )
+
+    text = report.read_text()
+    assert [row for row in ROWS if row not in text] == []
+    assert list(place.iterdir()) == []

@@ -1,0 +1,48 @@
+"""What starting the command line loads: time is spent where somebody waits, so it is counted in modules, not in seconds."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HEAVY = {"rich", "pydantic", "grpc", "starlette", "yaml", "asyncio", "lightkube", "httpx", "hypothesis"}
+# What `list` on a host without pools has no use for. A pool in use loads its own kind.
+KINDS = {f"volrewind.pools.{kind}" for kind in ("btrfs", "image", "zfs", "reflink", "restic", "memory")}
+UNUSED = {"volrewind.pools.mirror", "volrewind.pools.backing", "volrewind.plan.retention", "volrewind.system.tree"}
+SLOW = {"concurrent.futures", "logging", "subprocess", "hashlib", "pytimeparse"}
+
+
+def _loaded(state: Path, *words: str) -> set[str]:
+    """Return the modules that a run of the program imports."""
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "volrewind", *words],
+        env={**os.environ, "VOLREWIND_STATE": str(state), "PYTHONWARNINGS": ""},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    lines = [line for line in done.stderr.splitlines() if line.startswith("import time:")]
+    return {line.rsplit("|", 1)[1].strip() for line in lines}
+
+
+def _packages(modules: set[str]) -> set[str]:
+    return {module.partition(".")[0] for module in modules}
+
+
+@pytest.mark.parametrize("words", [("--help",), ("list",), ("list", "-o", "json"), ("list", "--help"), ("--version",)])
+def test_no_heavy_package_is_loaded(tmp_path: Path, words: tuple[str, ...]) -> None:
+    assert not _packages(_loaded(tmp_path, *words)) & HEAVY
+
+
+def test_help_loads_nothing_below_the_command_line(tmp_path: Path) -> None:
+    ours = {module for module in _loaded(tmp_path, "--help") if module.startswith("volrewind.")}
+
+    assert ours == {"volrewind.cli", "volrewind.cli.main", "volrewind.errors"}
+
+
+def test_list_loads_no_kind_of_pool_that_is_not_there(tmp_path: Path) -> None:
+    assert not _loaded(tmp_path, "list") & (KINDS | UNUSED | SLOW)
