@@ -115,11 +115,11 @@ def locked(path: Path, what: str, *, clock: Clock, deadline_seconds: float, shar
             clock=clock,
             deadline_seconds=deadline_seconds,
         )
-        outer = _held.set((*_held.get(), fd))
+        _held.set((*_held.get(), fd))
         try:
             yield
         finally:
-            _held.reset(outer)
+            _held.set(tuple(one for one in _held.get() if one != fd))
     finally:
         os.close(fd)
 
