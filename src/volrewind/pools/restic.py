@@ -13,6 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
 
+import msgspec
+
+from volrewind.errors import Damaged
 from volrewind.model.capability import Capability
 from volrewind.model.snapshot import Snapshot
 from volrewind.model.volume import OriginKind, Volume
@@ -22,15 +25,15 @@ from volrewind.pools.views import new_view, sweep_views
 from volrewind.system import restic, trees
 from volrewind.system.files import remove_file, sync_directory, sync_file_system, write_durably
 
-_ID = "restic.id"
+_NOTE = "restic.json"
 _PRUNE_AFTER = 20
 _SHORT_SHARE = 5  # space is short when less than a fifth is free: twice the pool's reserve
 
 
 class ResticBackend(Backend):
-    """`repository` and `password` in the pool's root; `snapshots/<id>/restic.id` says what restic calls a snapshot.
+    """`repository` and `password` in the pool's root; `snapshots/<id>/restic.json` says what restic calls a snapshot.
 
-    What is looked into is restored under `browse` first. The attributes of a directory's top itself are not kept.
+    What is looked into is restored under `browse` first.
     """
 
     kind: ClassVar[str] = "restic"
@@ -55,14 +58,17 @@ class ResticBackend(Backend):
         options = restic.excludes_of(excludes, source)
         self._be_made()
         self._prune(after=1)
-        name = self._repository.backup(source, snapshot_id, excludes=options)
-        write_durably(self.snapshot_place(snapshot_id) / _ID, name.encode("ascii"))
+        kept = self._repository.backup(source, snapshot_id, excludes=options)
+        write_durably(self.snapshot_place(snapshot_id) / _NOTE, msgspec.json.encode(kept))
 
     def harden(self, volume: Volume, snapshot_id: str) -> None:
         sync_file_system(self.root)
 
     def clone(self, snapshot: Snapshot, volume: Volume) -> None:
-        self._repository.restore(self._name(snapshot.id), live_path(self, volume))
+        live = live_path(self, volume)
+        passage = live.with_name("data.new")
+        self._repository.restore(self._kept(snapshot.id), passage).rename(live)
+        trees.remove_tree(passage)
         sync_file_system(self.root)
 
     def destroy(self, trashed: Path) -> None:
@@ -77,12 +83,11 @@ class ResticBackend(Backend):
     @contextmanager
     def browse(self, snapshot: Snapshot) -> Iterator[Path]:
         with new_view(self._views, clean=_clean) as view:
-            self._repository.restore(self._name(snapshot.id), view / "data")
-            yield view / "data"
+            yield self._repository.restore(self._kept(snapshot.id), view / "data")
 
     def held_bytes(self, snapshot: Snapshot) -> tuple[int, int]:
         """Ask restic, which reads its index for it; what it holds alone is what all take less what all others take."""
-        name = self._name(snapshot.id)
+        name = self._kept(snapshot.id).id
         everything = [one.id for one in self._repository.snapshots()]
         others = [one for one in everything if not one.startswith(name)]
         alone = self._repository.stored_bytes(everything) - self._repository.stored_bytes(others)
@@ -127,8 +132,12 @@ class ResticBackend(Backend):
             self._repository.prune()
             remove_file(self._forgotten)
 
-    def _name(self, snapshot_id: str) -> str:
-        return (self.snapshot_place(snapshot_id) / _ID).read_text("ascii")
+    def _kept(self, snapshot_id: str) -> restic.Kept:
+        note = self.snapshot_place(snapshot_id) / _NOTE
+        try:
+            return msgspec.json.decode(note.read_bytes(), type=restic.Kept)
+        except (OSError, msgspec.DecodeError) as error:
+            raise Damaged(f"{str(note)!r} cannot be read: {error}") from error
 
 
 def _clean(view: Path) -> None:

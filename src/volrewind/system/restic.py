@@ -23,6 +23,13 @@ class Stored(msgspec.Struct, frozen=True):
     tags: tuple[str, ...] = ()
 
 
+class Kept(msgspec.Struct, frozen=True):
+    """What restic calls the snapshot of a directory, and the directory's name, under which it is restored."""
+
+    id: str
+    name: str
+
+
 class _Message(msgspec.Struct, frozen=True):
     message_type: str = ""
     during: str = ""
@@ -48,26 +55,28 @@ class Repository(msgspec.Struct, frozen=True):
         """Make it; the password is there already."""
         self._restic("init")
 
-    def backup(self, directory: Path, tag: str, *, excludes: Iterable[str] = ()) -> str:
-        """Store a directory, and return the id of the new snapshot. What vanishes while it is read is no failure.
+    def backup(self, directory: Path, tag: str, *, excludes: Iterable[str] = ()) -> Kept:
+        """Store a directory. What vanishes while it is read is no failure.
 
         Raises:
             ToolFailed: something could not be read; what could is stored under the tag all the same.
             NoSpace: there is none.
         """
-        arguments = [*("backup", "--json", "--one-file-system", "--host", _HOST, "--tag", tag), *excludes, "--", "."]
-        done = self._restic(*arguments, ok=frozenset({0, _INCOMPLETE}), cwd=directory)
-        if unread := [item for item in parse_errors(done.err) if os.path.lexists(directory / item)]:
+        top, name = directory.parent, directory.name
+        arguments = ["backup", "--json", "--one-file-system", "--host", _HOST, "--tag", tag, *excludes]
+        done = self._restic(*arguments, "--", f"./{name}", ok=frozenset({0, _INCOMPLETE}), cwd=top)
+        if unread := [item for item in parse_errors(done.err) if os.path.lexists(top / item)]:
             more = f" and {len(unread) - 5} more" if len(unread) > 5 else ""
             raise ToolFailed(
                 f"{str(directory)!r} was not copied in full, these could not be read: {', '.join(unread[:5])}{more}",
                 hint="make it readable for the user who runs this, or leave it out with --exclude",
             )
-        return parse_snapshot_id(done.out)
+        return Kept(parse_snapshot_id(done.out), name)
 
-    def restore(self, snapshot_id: str, target: Path) -> None:
-        """Write what a snapshot holds into a directory."""
-        self._restic("restore", snapshot_id, "--target", str(target))
+    def restore(self, kept: Kept, target: Path) -> Path:
+        """Write what a snapshot holds below a directory of its own, and return where."""
+        self._restic("restore", kept.id, "--target", str(target))
+        return target / kept.name
 
     def snapshots(self, *filters: str) -> tuple[Stored, ...]:
         """Return the snapshots, those of `--tag X` for instance."""
