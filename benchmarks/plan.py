@@ -45,7 +45,7 @@ FULL = Plan(
     judged=10_000,
     write_seconds=3,
     write_rounds=3,
-    pool_bytes={"btrfs": 48 * _GIB, "image": 80 * _GIB},
+    pool_bytes={"btrfs": 40 * _GIB, "image": 56 * _GIB},
 )
 QUICK = Plan(
     small=Data("small", "10 files", files=10),

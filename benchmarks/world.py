@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -104,8 +105,15 @@ def world(parent: Path, *, sizes: dict[str, int]) -> Iterator[World]:
         ext4 = place / "ext4"
         stack.callback(_unmount, ext4)
         _make_ext4(place / "ext4.img", ext4)
+        stack.callback(_be_undisturbed)  # so the first to run
         yield World(place, home, {kind: home.open(home.place(kind)) for kind in KINDS}, ext4)
         say("cleaning up")
+
+
+def _be_undisturbed() -> None:
+    """Let no second Ctrl-C stop the cleaning up."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _make_ext4(image: Path, target: Path) -> None:

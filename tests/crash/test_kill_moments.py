@@ -7,7 +7,7 @@ import os
 import pytest
 from machinery.verbs import VERBS
 
-pytestmark = [pytest.mark.root, pytest.mark.slow]
+pytestmark = [pytest.mark.root, pytest.mark.slow, pytest.mark.proof]
 
 CASES = [pytest.param(kind, verb.name, id=f"{kind}-{verb.name}") for verb in VERBS for kind in verb.kinds]
 # These run programs (mkfs, mount, rsync) most of the time, inside which no chosen moment lies.
@@ -27,7 +27,6 @@ def test_there_are_as_many_random_kills_as_promised() -> None:
     assert len(CASES) * _EACH + extra >= 290
 
 
-@pytest.mark.proof
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize(("kind", "verb"), CASES)
 def test_a_verb_may_die_at_many_moments(worker, kind: str, verb: str) -> None:

@@ -11,7 +11,7 @@ import os
 import pytest
 from machinery.verbs import VERBS
 
-pytestmark = [pytest.mark.root, pytest.mark.slow]
+pytestmark = [pytest.mark.root, pytest.mark.slow, pytest.mark.proof]
 
 CASES = [pytest.param(kind, verb.name, id=f"{kind}-{verb.name}") for verb in VERBS for kind in verb.kinds]
 _SLOW = ("rollback", "undo")
@@ -26,7 +26,6 @@ def test_a_verb_may_die_wherever_something_was_touched(worker, kind: str, verb: 
     assert result["kills"] > 1
 
 
-@pytest.mark.proof
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize(("kind", "verb"), CASES)
 def test_a_verb_may_die_at_every_line(worker, kind: str, verb: str) -> None:

@@ -80,7 +80,7 @@ class Backing:
         if self.filesystem != "btrfs":
             raise NotSupported(f"{self.filesystem} cannot shrink", hint="make a smaller pool and clone into it")
         self._check_size(size_bytes)
-        run(["btrfs", "filesystem", "resize", str(size_bytes), self.root])
+        run(["btrfs", "filesystem", "resize", "--enqueue", str(size_bytes), self.root])
         with self.file.open("rb+") as file:
             file.truncate(size_bytes)
         for device in loop.devices_of(self.file):
@@ -108,7 +108,7 @@ class Backing:
 
     def _grow_file_system(self) -> None:
         if self.filesystem == "btrfs":
-            run(["btrfs", "filesystem", "resize", "max", self.root])
+            run(["btrfs", "filesystem", "resize", "--enqueue", "max", self.root])
         else:
             run(["xfs_growfs", self.root])
 
