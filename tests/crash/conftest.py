@@ -22,7 +22,7 @@ _ROOT = _HERE.parents[1]
 sys.path.insert(0, str(_HERE))
 
 from machinery.report import report_text  # noqa: E402
-from machinery.world import World, attached_under  # noqa: E402
+from machinery.world import World, be_detached  # noqa: E402
 
 Result = dict[str, Any]
 _begun = time.monotonic()
@@ -58,19 +58,6 @@ def world(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[World]:
         yield made
     finally:
         be_detached(tmp_path)
-
-
-def be_detached(base: Path) -> None:
-    """Unmount everything under a directory, the innermost first; what a test leaves must not disturb the next."""
-    for place in sorted(attached_under(base), key=len, reverse=True):
-        subprocess.run(["umount", place], capture_output=True, check=False)
-    listed = subprocess.run(
-        ["losetup", "--list", "--noheadings", "--output", "NAME,BACK-FILE"], capture_output=True, text=True, check=True
-    )
-    for line in listed.stdout.splitlines():
-        device, _, file = line.partition(" ")
-        if file.strip().startswith(f"{base}/"):
-            subprocess.run(["losetup", "--detach", device], capture_output=True, check=False)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -87,7 +87,9 @@ def main() -> int:
             try:
                 _check_copy(world, copy, events, found)
             except BaseException as error:
-                raise AssertionError(f"cut {number + 1} of {len(found.copies)}, seed {arguments.seed}: {error}") from error
+                raise AssertionError(
+                    f"cut {number + 1} of {len(found.copies)}, seed {arguments.seed}: {error}"
+                ) from error
     except BaseException:
         failure = traceback.format_exc()
     finally:
@@ -135,7 +137,10 @@ def _record_cuts(world: World, base: Path, cuts: int, chance: random.Random, fou
     copies.mkdir()
     written_file = base / "written"
     written_file.write_bytes(bytes(8))
-    children = [_forked(_write, place / "records", written_file), _forked(_churn, world, base / "notes", chance.random())]
+    children = [
+        _forked(_write, place / "records", written_file),
+        _forked(_churn, world, base / "notes", chance.random()),
+    ]
     try:
         for number in range(cuts):
             time.sleep(chance.uniform(0.02, 0.5))
@@ -195,7 +200,7 @@ def _churn(world: World, notes_file: Path, seed: float) -> None:
         pool = world.pool()
         ours = [one for one in pool.snapshots() if not one.hold]
         deed = chance.choice(("cut", "cut", "cut-swapped", "cut-swapped", "clone", "swap", "hold", "delete"))
-        if len(pool.snapshots()) > 12:
+        if len(pool.snapshots()) > 6:
             deed = "delete"
         if deed in ("cut", "cut-swapped"):
             _cut(world, notes, number, "written" if deed == "cut" else "swapped", chance)
@@ -234,7 +239,7 @@ def _clone(world: World, notes: Notes, number: int, chance: random.Random) -> No
             notes.add("clone-delete-begun", volume.name)
             pool.delete_volume(volume)
             notes.add("clone-deleted", volume.name)
-    source = chance.choice([one for one in pool.snapshots()])
+    source = chance.choice(pool.snapshots())
     notes.add("clone-begun", f"clone-{number}", source=source.name)
     pool.clone(source, NewVolume(name=f"clone-{number}"))
     notes.add("cloned", f"clone-{number}", source=source.name)
@@ -320,7 +325,10 @@ def _check_clones(pool, volumes, copy: Copy, events: list[_Event]) -> None:
 def _check_records(data: bytes, acknowledged: int) -> int:
     """Every acknowledged record is whole; what comes behind them may be torn."""
     for number in range(acknowledged):
-        must(data[number * _RECORD : (number + 1) * _RECORD] == _record(number), f"record {number} of {acknowledged} is lost")
+        must(
+            data[number * _RECORD : (number + 1) * _RECORD] == _record(number),
+            f"record {number} of {acknowledged} is lost",
+        )
     return acknowledged
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -240,6 +241,19 @@ def attached_under(base: Path) -> list[str]:
         except OSError:
             continue  # let go while we looked
     return [place for place in places if place.startswith(f"{base}/")]
+
+
+def be_detached(base: Path) -> None:
+    """Unmount everything under a directory, the innermost first; what a test leaves must not disturb the next."""
+    for place in sorted(attached_under(base), key=len, reverse=True):
+        subprocess.run(["umount", place], capture_output=True, check=False)
+    listed = subprocess.run(
+        ["losetup", "--list", "--noheadings", "--output", "NAME,BACK-FILE"], capture_output=True, text=True, check=True
+    )
+    for line in listed.stdout.splitlines():
+        device, _, file = line.partition(" ")
+        if file.strip().startswith(f"{base}/"):
+            subprocess.run(["losetup", "--detach", device], capture_output=True, check=False)
 
 
 def _names(folder: Path) -> set[str]:
