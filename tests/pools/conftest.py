@@ -169,7 +169,12 @@ def small_xfs(target: Path, size_bytes: int) -> Iterator[None]:
     try:
         yield
     finally:
-        run(["umount", target])
+        wait_until(
+            lambda: not run(["umount", target], ok=frozenset({0, 32})).code,
+            f"{target}, which somebody is in",
+            clock=SystemClock(),
+            deadline_seconds=10,
+        )
 
 
 @dataclass

@@ -35,7 +35,10 @@ def somebody_s(base: str, tmp_path: Path) -> Iterator[Path]:
     dataset, place = f"{base}/theirs-{uuid.uuid4().hex[:8]}", tmp_path / "theirs"
     zfs.create(dataset, place)
     yield place
-    run(["zfs", "destroy", "-r", dataset])
+    for one in (*zfs.children(dataset), dataset):
+        for snapshot in zfs.snapshots_of(one):
+            zfs.destroy(snapshot)
+        zfs.destroy(one)
 
 
 def test_a_dataset_of_somebody_s_is_cut_where_it_lies(pool: Pool, somebody_s: Path) -> None:

@@ -29,7 +29,7 @@ _READING = ("--inh-caps=-all,+dac_read_search", "--ambient-caps=-all,+dac_read_s
 @pytest.fixture(params=["reflink", "restic"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
     """A directory of nobody's: on an XFS that can share blocks, or on whatever is here."""
-    for above in (tmp_path, *tmp_path.parents[:2]):
+    for above in (tmp_path, *tmp_path.parents[:3]):
         above.chmod(above.stat().st_mode | 0o711)
     home = tmp_path / "home"
     home.mkdir()

@@ -116,6 +116,7 @@ class Repository(msgspec.Struct, frozen=True):
         environment = {
             "RESTIC_REPOSITORY": str(self.place),
             "RESTIC_PASSWORD_FILE": str(self.password_file),
+            "TMPDIR": str(self.place.parent),  # packs grow there; /tmp may be small, or in memory
             **dict.fromkeys(("RESTIC_PASSWORD", "RESTIC_PASSWORD_COMMAND", "RESTIC_REPOSITORY_FILE"), ""),
         }
         done = run(
