@@ -181,11 +181,8 @@ def test_a_removed_pool_leaves_nothing(kind, tmp_path: Path) -> None:
 def test_a_damaged_descriptor_is_said(kind, tmp_path: Path) -> None:
     (tmp_path / "pools").mkdir()
     (tmp_path / "pools" / "bad.json").write_bytes(b"{")
-    home = Home(tmp_path, SystemClock())
     with pytest.raises(Damaged, match=r"bad\.json"):
-        home.place("bad")
-    assert home.places() == ()
-    assert [error.exit_code for error in home.damaged_places()] == [1]
+        Home(tmp_path, SystemClock()).places()
 
 
 def test_an_unknown_kind_is_refused(kind, tmp_path: Path) -> None:

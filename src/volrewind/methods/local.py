@@ -77,23 +77,14 @@ class LocalMethod:
             yield self.pool(place.name)
 
     def reachable_pools(self) -> tuple[tuple[Pool, ...], tuple[VolrewindError, ...]]:
-        """Return the pools that can be opened and read, and the errors of the others."""
-        contents, errors = self.contents()
-        return tuple(pool for pool, _ in contents), errors
-
-    def contents(self) -> tuple[tuple[tuple[Pool, Content], ...], tuple[VolrewindError, ...]]:
-        """Return every pool that can be read with what its records say, and the errors of the others."""
-        contents: list[tuple[Pool, Content]] = []
-        errors: list[VolrewindError] = [*self.home.damaged_places()]
+        """Return the pools that can be opened, and the errors of the others."""
+        pools, errors = [], []
         for place in self.home.places():
             try:
-                pool = self.pool(place.name)
-                contents.append((pool, pool.content()))
+                pools.append(self.pool(place.name))
             except VolrewindError as error:
                 errors.append(error)
-            except OSError as error:
-                errors.append(_unreadable(place.name, error))
-        return tuple(contents), tuple(errors)
+        return tuple(pools), tuple(errors)
 
     def find(self, target: Target) -> Source:
         """Return the volume of a target that has one already.
@@ -101,17 +92,10 @@ class LocalMethod:
         Raises:
             NotFound: nothing was ever taken of it.
             UsageError: several pools hold a volume of that name.
-            VolrewindError: it is in no pool that can be read, and one cannot.
         """
-        contents, errors = self.contents()
         found = [
-            Source(pool, volume)
-            for pool, content in contents
-            for volume in content.volumes
-            if _is(target, pool, volume)
+            Source(pool, volume) for pool in self.pools() for volume in pool.volumes() if _is(target, pool, volume)
         ]
-        if not found and errors and not self._is_named(target):
-            raise errors[0]
         if not found:
             raise NotFound(f"{target} is not protected yet: it has no snapshot", hint=f"`volrewind create {target}`")
         if len(found) > 1:
@@ -125,14 +109,8 @@ class LocalMethod:
         Raises:
             NotFound: no pool has it.
             UsageError: several pools have one of that name.
-            VolrewindError: no pool that can be read has it, and one cannot.
         """
-        contents, errors = self.contents()
-        found = [
-            Kept(pool, one) for pool, content in contents for one in content.snapshots if name in (one.name, one.id)
-        ]
-        if not found and errors:
-            raise errors[0]
+        found = [Kept(pool, one) for pool in self.pools() for one in pool.snapshots() if name in (one.name, one.id)]
         if not found:
             raise NotFound(f"snapshot {name!r} does not exist", hint="`volrewind list` shows what there is")
         if len(found) > 1:

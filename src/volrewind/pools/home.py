@@ -73,20 +73,13 @@ class Home(msgspec.Struct, frozen=True):
     deadline_seconds: float = DEFAULT_DEADLINE_SECONDS
 
     def places(self) -> tuple[Place, ...]:
-        """Return where every pool is, by name; `damaged_places` are those that cannot be told."""
-        return tuple(one for one in self._descriptions() if isinstance(one, Place))
+        """Return where every pool is, by name.
 
-    def damaged_places(self) -> tuple[Damaged, ...]:
-        """Return what is wrong with each descriptor that cannot be read; the other pools work."""
-        return tuple(one for one in self._descriptions() if isinstance(one, Damaged))
-
-    def _descriptions(self) -> Iterator[Place | Damaged]:
+        Raises:
+            Damaged: a descriptor cannot be read.
+        """
         folder = self.state / "pools"
-        for file in sorted(folder.glob("*.json")) if folder.is_dir() else ():
-            try:
-                yield _read_place(file)
-            except Damaged as error:
-                yield error
+        return tuple(_read_place(file) for file in sorted(folder.glob("*.json"))) if folder.is_dir() else ()
 
     def place(self, name: str) -> Place:
         """Return where one pool is.
