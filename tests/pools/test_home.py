@@ -181,8 +181,11 @@ def test_a_removed_pool_leaves_nothing(kind, tmp_path: Path) -> None:
 def test_a_damaged_descriptor_is_said(kind, tmp_path: Path) -> None:
     (tmp_path / "pools").mkdir()
     (tmp_path / "pools" / "bad.json").write_bytes(b"{")
+    home = Home(tmp_path, SystemClock())
     with pytest.raises(Damaged, match=r"bad\.json"):
-        Home(tmp_path, SystemClock()).places()
+        home.place("bad")
+    assert home.places() == ()
+    assert list(home.damaged_places()) == ["bad"]
 
 
 def test_an_unknown_kind_is_refused(kind, tmp_path: Path) -> None:

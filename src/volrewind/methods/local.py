@@ -12,7 +12,7 @@ import msgspec
 from msgspec.structs import replace
 
 from volrewind.clock import Clock
-from volrewind.errors import NotFound, UsageError, VolrewindError
+from volrewind.errors import Damaged, NotFound, UsageError, VolrewindError
 from volrewind.model.capability import Capability
 from volrewind.model.names import legal_name, unique_name
 from volrewind.model.snapshot import Consistency, Snapshot
@@ -20,6 +20,7 @@ from volrewind.model.target import Target, TargetKind
 from volrewind.model.volume import Origin, OriginKind, Volume
 from volrewind.pools.home import Home, NewPool
 from volrewind.pools.pool import NewSnapshot, NewVolume, Pool
+from volrewind.pools.records import Content
 from volrewind.system import btrfs, zfs
 from volrewind.system.files import locked
 from volrewind.system.reflink import can_reflink
@@ -73,18 +74,29 @@ class LocalMethod:
         Raises:
             VolrewindError: one of them cannot be opened; nothing is left out in silence.
         """
+        for error in self.home.damaged_places().values():
+            raise error
         for place in self.home.places():
             yield self.pool(place.name)
 
     def reachable_pools(self) -> tuple[tuple[Pool, ...], tuple[VolrewindError, ...]]:
-        """Return the pools that can be opened, and the errors of the others."""
-        pools, errors = [], []
+        """Return the pools that can be opened and read, and the errors of the others."""
+        contents, errors = self.contents()
+        return tuple(pool for pool, _ in contents), errors
+
+    def contents(self) -> tuple[tuple[tuple[Pool, Content], ...], tuple[VolrewindError, ...]]:
+        """Return every pool that can be read with what its records say, and the errors of the others."""
+        contents: list[tuple[Pool, Content]] = []
+        errors: list[VolrewindError] = [*self.home.damaged_places().values()]
         for place in self.home.places():
             try:
-                pools.append(self.pool(place.name))
+                pool = self.pool(place.name)
+                contents.append((pool, pool.content()))
             except VolrewindError as error:
                 errors.append(error)
-        return tuple(pools), tuple(errors)
+            except OSError as error:
+                errors.append(_unreadable(place.name, error))
+        return tuple(contents), tuple(errors)
 
     def find(self, target: Target) -> Source:
         """Return the volume of a target that has one already.
@@ -92,16 +104,22 @@ class LocalMethod:
         Raises:
             NotFound: nothing was ever taken of it.
             UsageError: several pools hold a volume of that name.
+            VolrewindError: it is in no pool that can be read, and one cannot.
         """
-        found = [
-            Source(pool, volume) for pool in self.pools() for volume in pool.volumes() if _is(target, pool, volume)
-        ]
+        found, errors = self._sources(target)
+        if not found and errors:
+            raise _untold(str(target), errors[0])
         if not found:
             raise NotFound(f"{target} is not protected yet: it has no snapshot", hint=f"`volrewind create {target}`")
-        if len(found) > 1:
-            names = ", ".join(f"pool:{one.pool.name}/{one.volume.name}" for one in found)
-            raise UsageError(f"{target} is in several pools", hint=f"say which one: {names}")
-        return found[0]
+        return _only(target, found)
+
+    def _sources(self, target: Target) -> tuple[list[Source], tuple[VolrewindError, ...]]:
+        """Return where a target's volume is, and why some pools could not be asked."""
+        contents, errors = self.contents()
+        if target.pool in {pool.name for pool, _ in contents}:
+            errors = ()
+        every = [Source(pool, volume) for pool, content in contents for volume in content.volumes]
+        return [one for one in every if _is(target, one.pool, one.volume)], errors
 
     def snapshot(self, name: str) -> Kept:
         """Return a snapshot by its name.
@@ -109,8 +127,14 @@ class LocalMethod:
         Raises:
             NotFound: no pool has it.
             UsageError: several pools have one of that name.
+            VolrewindError: no pool that can be read has it, and one cannot.
         """
-        found = [Kept(pool, one) for pool in self.pools() for one in pool.snapshots() if name in (one.name, one.id)]
+        contents, errors = self.contents()
+        found = [
+            Kept(pool, one) for pool, content in contents for one in content.snapshots if name in (one.name, one.id)
+        ]
+        if not found and errors:
+            raise _untold(f"snapshot {name!r}", errors[0])
         if not found:
             raise NotFound(f"snapshot {name!r} does not exist", hint="`volrewind list` shows what there is")
         if len(found) > 1:
@@ -124,7 +148,7 @@ class LocalMethod:
         """Return how a directory without a volume would be protected, and why."""
         from volrewind.plan.choose import DirectoryFacts, choose
 
-        directory, pools = target.path, tuple(self.pools()) or self._first_pool()
+        directory, pools = target.path, self.reachable_pools()[0] or self._first_pool()
         facts = DirectoryFacts(str(directory), cuttable_by=_cuttable_by(directory))
         return choose(facts, [_pool_facts(pool, directory, facts.cuttable_by) for pool in pools], wanted_pool=pool_name)
 
@@ -137,14 +161,20 @@ class LocalMethod:
         return (self.home.create(NewPool("main", kind)),)
 
     def be_protected(self, target: Target, *, pool_name: str = "") -> tuple[Source, str]:
-        """Return the volume of a target, made now for a new directory, and the reason for the way it is cut."""
-        try:
-            source = self.find(target)
-        except NotFound:
-            if target.kind is TargetKind.VOLUME:
-                raise NotFound(f"volume {target} does not exist", hint="`volrewind volume create` makes one") from None
+        """Return the volume of a target, made now for a new directory, and the reason for the way it is cut.
+
+        Raises:
+            VolrewindError: a pool that cannot be read may hold it, and no other was named.
+        """
+        found, errors = self._sources(target)
+        if not found and errors and not pool_name:
+            raise _untold(str(target), errors[0])
+        if not found and target.kind is TargetKind.VOLUME:
+            raise NotFound(f"volume {target} does not exist", hint="`volrewind volume create` makes one")
+        if not found:
             choice = self.choose(target, pool_name=pool_name)
             return self._protect(target.path, choice), choice.reason
+        source = _only(target, found)
         if pool_name and source.pool.name != pool_name:
             raise UsageError(f"{target} has its snapshots in pool {source.pool.name!r} already, not in {pool_name!r}")
         return source, _way(source)
@@ -216,6 +246,28 @@ def _way(source: Source) -> str:
             return f"{source.volume.origin.path} is copied into {place}"
         case _:
             return f"a volume of {place}, cut in an instant"
+
+
+def _only(target: Target, found: list[Source]) -> Source:
+    if len(found) > 1:
+        names = ", ".join(f"pool:{one.pool.name}/{one.volume.name}" for one in found)
+        raise UsageError(f"{target} is in several pools", hint=f"say which one: {names}")
+    return found[0]
+
+
+def _untold(what: str, error: VolrewindError) -> VolrewindError:
+    """Return that something may be in a pool that cannot be read."""
+    return VolrewindError(
+        f"{what} is in no pool that can be read, and {error.message}",
+        hint=error.hint or "`volrewind pool list` shows what is wrong",
+    )
+
+
+def _unreadable(pool_name: str, error: OSError) -> Damaged:
+    return Damaged(
+        f"pool {pool_name!r} cannot be read: {error.strerror or error}",
+        hint="the device below it may be gone; `volrewind pool list` shows what is left",
+    )
 
 
 def _is(target: Target, pool: Pool, volume: Volume) -> bool:

@@ -73,13 +73,20 @@ class Home(msgspec.Struct, frozen=True):
     deadline_seconds: float = DEFAULT_DEADLINE_SECONDS
 
     def places(self) -> tuple[Place, ...]:
-        """Return where every pool is, by name.
+        """Return where every pool is, by name; `damaged_places` are those that cannot be told."""
+        return tuple(one for _, one in self._descriptions() if isinstance(one, Place))
 
-        Raises:
-            Damaged: a descriptor cannot be read.
-        """
+    def damaged_places(self) -> dict[str, Damaged]:
+        """Return, by name, what is wrong with each descriptor that cannot be read; the other pools work."""
+        return {name: one for name, one in self._descriptions() if isinstance(one, Damaged)}
+
+    def _descriptions(self) -> Iterator[tuple[str, Place | Damaged]]:
         folder = self.state / "pools"
-        return tuple(_read_place(file) for file in sorted(folder.glob("*.json"))) if folder.is_dir() else ()
+        for file in sorted(folder.glob("*.json")) if folder.is_dir() else ():
+            try:
+                yield file.stem, _read_place(file)
+            except Damaged as error:
+                yield file.stem, error
 
     def place(self, name: str) -> Place:
         """Return where one pool is.

@@ -81,13 +81,13 @@ def create(environment: Environment, request: CreateRequest) -> Taken:
 def list_snapshots(
     environment: Environment, targets: Sequence[Target] = ()
 ) -> tuple[tuple[Listed, ...], tuple[Damage, ...]]:
-    """Return the snapshots (of some targets), oldest first, and the records that cannot be read."""
+    """Return the snapshots (of some targets), oldest first, and the pools and records that cannot be read."""
     wanted = {environment.local.find(target).volume.id for target in targets}
     now = environment.clock.now()
     listed: list[Listed] = []
-    damages: list[Damage] = []
-    for pool in environment.local.pools():
-        content = pool.content()
+    contents, errors = environment.local.contents()
+    damages = [Damage("pools", error.message) for error in errors]
+    for pool, content in contents:
         sources = {volume.id: source_of(volume) for volume in content.volumes}
         listed += [
             Listed(one, pool.name, sources.get(one.volume_id, f"pool:{one.volume}"), now - one.created)

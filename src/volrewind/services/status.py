@@ -54,10 +54,18 @@ class Status:
 
 def status(environment: Environment, *, within: timedelta | None = None, targets: tuple[Target, ...] = ()) -> Status:
     """Return how everything (or some targets) stands; a volume without a good snapshot `within` that time is a problem."""
-    pools, errors = environment.local.reachable_pools()
+    readable, errors = environment.local.reachable_pools()
     wanted = {environment.local.find(target).volume.id for target in targets}
-    volumes = [one for pool in pools for one in _volumes(environment, pool, within, wanted)]
-    return Status(tuple(volumes), tuple(_pool(pool) for pool in pools), tuple(error.message for error in errors))
+    volumes: list[VolumeStatus] = []
+    pools: list[PoolStatus] = []
+    problems = [error.message for error in errors]
+    for pool in readable:
+        try:
+            volumes += _volumes(environment, pool, within, wanted)
+            pools.append(_pool(pool))
+        except OSError as error:  # its device is gone, and what the records say was only remembered
+            problems.append(f"pool {pool.name!r} cannot be read: {error.strerror or error}")
+    return Status(tuple(volumes), tuple(pools), tuple(problems))
 
 
 def _volumes(environment: Environment, pool: Pool, within: timedelta | None, wanted: set[str]) -> list[VolumeStatus]:

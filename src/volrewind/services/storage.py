@@ -49,7 +49,13 @@ def create_pool(environment: Environment, new: NewPool) -> ListedPool:
 
 def list_pools(environment: Environment) -> tuple[ListedPool, ...]:
     """Return every pool by name, also those that cannot be opened."""
-    return tuple(_listed(environment, place) for place in environment.local.home.places())
+    home = environment.local.home
+    damaged = [
+        ListedPool(Place(name=name, kind="", uuid="", root=str(home.state / "pools" / name)), None, error.message)
+        for name, error in home.damaged_places().items()
+    ]
+    listed = [_listed(environment, place) for place in home.places()]
+    return tuple(sorted([*listed, *damaged], key=lambda one: one.place.name))
 
 
 def _listed(environment: Environment, place: Place) -> ListedPool:
@@ -57,6 +63,8 @@ def _listed(environment: Environment, place: Place) -> ListedPool:
         return ListedPool(place, environment.local.pool(place.name).space(), "")
     except VolrewindError as error:
         return ListedPool(place, None, error.message)
+    except OSError as error:
+        return ListedPool(place, None, f"it cannot be read: {error.strerror or error}")
 
 
 def mount_pool(environment: Environment, name: str) -> tuple[Volume, ...]:
