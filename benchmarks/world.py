@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -139,10 +140,16 @@ def _destroy(home: Home, kind: str) -> None:
 
 
 def _remove(place: Path) -> None:
-    """Remove the folder; nothing is ever removed below a mount."""
-    mounted = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
-    left = [target for target in mounted if target.startswith(f"{place}/")]
-    if left:
+    """Remove the folder. What is still mounted in it, since something failed, is unmounted; else it is left in place."""
+    for target in reversed(_mounted_below(place)):
+        subprocess.run(["umount", target], check=False)
+    if left := _mounted_below(place):
         print(f"left in place, since still mounted: {', '.join(left)}", file=sys.stderr)
         return
     shutil.rmtree(place)
+
+
+def _mounted_below(place: Path) -> list[str]:
+    """Return the mount points, in the order they were mounted."""
+    mounted = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    return [target for target in mounted if target.startswith(f"{place}/")]
