@@ -74,6 +74,7 @@ def cli() -> None:
 
 def main() -> NoReturn:
     """Run the command line and end with its exit code."""
+    gc.set_threshold(50_000)  # a short life: loading modules makes objects, not cycles
     atexit.register(gc.freeze)  # what the process ends with need not be searched for cycles: 9 of 72 ms
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)

@@ -356,21 +356,14 @@ def _be_durable(image: Path) -> None:
 def _mounts_of(image: Path) -> Iterator[tuple[Path, mounts.Mount]]:
     """Yield (loop device, mount) wherever an image is mounted."""
     for device in loop.devices_of(image):
-        for mount in _mounts_from(device):
+        for mount in mounts.mounts_from(device):
             yield device, mount
-
-
-def _mounts_from(device: Path) -> Iterator[mounts.Mount]:
-    number = device.stat().st_rdev
-    wanted = f"{os.major(number)}:{os.minor(number)}"
-    return (mount for mount in mounts.mounts() if mount.device == wanted)
 
 
 def _write_out(device: Path) -> None:
     """Make the image hold what was written through a loop device, to its file system or raw."""
-    mount = next(_mounts_from(device), None)
-    if mount is not None:
-        sync_file_system(mount.target)
+    if mounted := mounts.mounts_from(device):
+        sync_file_system(mounted[0].target)
     sync_file(device)
 
 

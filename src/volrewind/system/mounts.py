@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from volrewind.errors import InUse, Refused, ToolFailed
 from volrewind.system.process import run
@@ -14,8 +15,7 @@ from volrewind.system.process import run
 _ESCAPE = re.compile(r"\\([0-7]{3})")
 
 
-@dataclass(frozen=True)
-class Mount:
+class Mount(msgspec.Struct, frozen=True):
     """One line of /proc/self/mountinfo. `root` is the path inside the file system that stands at `target`."""
 
     target: Path
@@ -28,7 +28,18 @@ class Mount:
 
 def mounts() -> tuple[Mount, ...]:
     """Return every mount this process sees, in the order they were made."""
-    return parse_mountinfo(Path("/proc/self/mountinfo").read_bytes().decode("utf-8", "surrogateescape"))
+    return parse_mountinfo(_mountinfo())
+
+
+def mounts_from(device: Path) -> tuple[Mount, ...]:
+    """Return every mount of a block device; a cut asks for it, so other lines are not even parsed."""
+    number = device.stat().st_rdev
+    wanted = f"{os.major(number)}:{os.minor(number)}"
+    return tuple(_mount(line) for line in _mountinfo().splitlines() if line.split(" ", 3)[2:3] == [wanted])
+
+
+def _mountinfo() -> str:
+    return Path("/proc/self/mountinfo").read_bytes().decode("utf-8", "surrogateescape")
 
 
 def parse_mountinfo(text: str) -> tuple[Mount, ...]:
