@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import statistics
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -210,9 +211,10 @@ def _numbers(values: list[float]) -> str:
 
 def _versions() -> Iterable[str]:
     yield f"volrewind {version('volrewind')}, Python {platform.python_version()}"
-    for argv in (["restic", "version"], ["rsync", "--version"], ["btrbk", "--version"], ["fio", "--version"], ["btrfs", "--version"],
-                 ["mkfs.xfs", "-V"]):  # fmt: skip
-        yield " ".join(run(argv).splitlines()[0].split()[:4])
+    for program, option in (("restic", "version"), ("rsync", "--version"), ("btrbk", "--version"), ("fio", "--version"),
+                            ("btrfs", "--version"), ("mkfs.xfs", "-V")):  # fmt: skip
+        found = re.search(r"\d+(\.\d+)+", run([program, option]))
+        yield f"{program} {found[0] if found else 'of unknown version'}"
 
 
 def _processor() -> str:
