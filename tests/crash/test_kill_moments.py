@@ -7,7 +7,7 @@ import os
 import pytest
 from machinery.verbs import VERBS
 
-pytestmark = [pytest.mark.root, pytest.mark.slow, pytest.mark.proof]
+pytestmark = [pytest.mark.root, pytest.mark.slow]
 
 CASES = [pytest.param(kind, verb.name, id=f"{kind}-{verb.name}") for verb in VERBS for kind in verb.kinds]
 # These run programs (mkfs, mount, rsync) most of the time, inside which no chosen moment lies.

@@ -16,6 +16,7 @@ from volrewind.errors import NotSupported
 from volrewind.model.capability import Capability
 from volrewind.model.snapshot import Snapshot
 from volrewind.model.volume import OriginKind, Volume
+from volrewind.system.files import sync_directory
 from volrewind.system.filesystem import Space, space
 
 
@@ -66,6 +67,10 @@ class Backend(ABC):
     @abstractmethod
     def clone(self, snapshot: Snapshot, volume: Volume) -> None:
         """Make the bytes of a new volume hold what a snapshot holds; neither depends on the other. Durable on return."""
+
+    def forget(self, place: Path) -> None:
+        """Return when it survives a power failure that an object's place holds no record; its bytes go next."""
+        sync_directory(place)
 
     @abstractmethod
     def destroy(self, trashed: Path) -> None:

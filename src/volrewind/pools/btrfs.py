@@ -75,6 +75,14 @@ class BtrfsBackend(Backend):
         sync_directory(live.parent)
         _delete_with_nested(new)
 
+    def forget(self, place: Path) -> None:
+        """Commit, and do not fsync: a directory that held a subvolume must not be in the log when it is removed.
+
+        Replaying a log in which it is fails with ENOENT, and the file system cannot be mounted after a power failure until
+        its log is thrown away (Linux 6.18: the replay takes the subvolume's id for an inode's).
+        """
+        btrfs.commit(self.root)
+
     def destroy(self, trashed: Path) -> None:
         for entry in self.entries(trashed):
             if btrfs.is_subvolume(entry):

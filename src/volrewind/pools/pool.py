@@ -369,6 +369,7 @@ class Pool:
         """Destroy an object that has no record (any more)."""
         for name in ("volume.json", "snapshot.json"):
             remove_file(place / name)
+        self.backend.forget(place)
         trashed = self.backend.root / "trash" / place.name
         trashed.parent.mkdir(exist_ok=True)
         if trashed.exists():

@@ -13,7 +13,7 @@ from volrewind.errors import BadName, Damaged
 from volrewind.model.names import check_name
 from volrewind.model.snapshot import Snapshot
 from volrewind.model.volume import Volume
-from volrewind.system.files import is_locked, remove_file, sync_directory, write_durably
+from volrewind.system.files import is_locked, remove_file, write_durably
 
 LAYOUT_VERSION = 1
 _FOLDERS = ("volumes", "snapshots", "trash", "operations")
@@ -64,7 +64,7 @@ class Records(Protocol):
         ...
 
     def forget(self, record: Volume | Snapshot) -> None:
-        """Make a record durably absent."""
+        """Make a record absent; the backend's `forget` makes that durable."""
         ...
 
     def sweep(self) -> tuple[str, ...]:
@@ -113,9 +113,7 @@ class FileRecords:
         write_durably(self._file(record), msgspec.json.format(msgspec.json.encode(record)))
 
     def forget(self, record: Volume | Snapshot) -> None:
-        file = self._file(record)
-        remove_file(file)
-        sync_directory(file.parent)
+        remove_file(self._file(record))
         if isinstance(record, Volume):
             remove_file(self._root / "operations" / f"{record.id}.json")
 
