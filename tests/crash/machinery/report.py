@@ -21,7 +21,7 @@ _KILLS = """## Kills
 
 A moment is a place between two changes of anything a killed process leaves behind (files, mounts, loop devices), or the
 first time a line of code runs. `Random` kills come at any time, three in four with all child processes (rsync, mkfs, mount),
-and are counted whether or not they hit.
+and are counted whether or not they came in time.
 
 | verb | pool | chosen moments | random | failed | seconds |
 |---|---|---:|---:|---:|---:|
@@ -57,6 +57,9 @@ def _summary(results: Sequence[dict[str, Any]], failed: int, seconds: float) -> 
     when = datetime.now(UTC)
     rsync = subprocess.run(["rsync", "--version"], capture_output=True, text=True, check=False).stdout.split()[2:3]
     where = f"Linux {platform.release()}, {os.cpu_count()} processors, Python {platform.python_version()}, rsync {' '.join(rsync)}"
+    stride = int(os.environ.get("VOLREWIND_PROOF_STRIDE", "1"))
+    if stride > 1:
+        where += f"; of the chosen moments one in {stride} was tried"
     verdict = "none failed" if not failed else f"**{failed} of {len(results)} series failed**"
     return f"{when:%Y-%m-%d}, {where}: {kills} kills and {cuts} power cuts in {seconds / 60:.0f} minutes; {verdict}.\n"
 
