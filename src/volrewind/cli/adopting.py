@@ -14,7 +14,7 @@ from volrewind.model.quantity import format_size, parse_size
 from volrewind.model.target import TargetKind
 
 if TYPE_CHECKING:
-    from volrewind.services.adopt import Adopted, GivenBack
+    from volrewind.services.adoption.work import Adopted, GivenBack
     from volrewind.services.environment import Environment
 
 
@@ -39,7 +39,9 @@ def adopt_command(directory: str, pool: str, size: str, goes_back: bool, finishe
     path = _directory(here, directory)
     if (goes_back or finishes) and (pool or size or (goes_back and finishes)):
         raise UsageError("--undo and --finish stand alone")
-    from volrewind.services.adopt import adopt, finish, give_back
+    from volrewind.services.adoption.adopt import adopt
+    from volrewind.services.adoption.finish import finish
+    from volrewind.services.adoption.give_back import give_back
 
     if goes_back:
         _say_back(give_back(here, path))
