@@ -38,7 +38,7 @@ golden: .venv/.dev ## rewrite the golden files; review the diff
 	@git --no-pager diff --stat -- '*golden*'
 
 bench: .venv/.dev ## measure against the alternatives (root, about an hour)
-	@tools/system-packages bench
+	@tools/system-packages test
 	@$(BIN)/python -m benchmarks
 
 proof: .venv/.dev ## the large counts of the crash and power-cut tests (root)

@@ -1,4 +1,4 @@
-"""Measure everything, and write docs/benchmarks.md.
+"""Measure everything, and write docs/benchmarks.md and the figures of docs/comparison.md.
 
 Needs root, about 35 GB of disk, restic, rsync, btrbk, fio, btrfs-progs, xfsprogs. Everything it makes is in one folder,
 which is gone when it ends, also when it is interrupted.
@@ -15,19 +15,19 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from benchmarks import copies, others, report
+from benchmarks import comparison, copies, others, report
 from benchmarks.measure import Samples, say
 from benchmarks.plan import FULL, QUICK, Plan
 from benchmarks.snapshots import Rounds, filled
 from benchmarks.world import KINDS, World, world
 
-REPORT = Path(__file__).parent.parent / "docs" / "benchmarks.md"
+DOCS = Path(__file__).parent.parent / "docs"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="a hundredth of the data, to see that it works")
-    parser.add_argument("--output", type=Path, default=None, help="where the report goes (docs/benchmarks.md)")
+    parser.add_argument("--docs", type=Path, default=None, help="where benchmarks.md and comparison.md are (docs)")
     parser.add_argument("--place", type=Path, default=Path(tempfile.gettempdir()), help="a directory with room")
     wanted = parser.parse_args()
     if os.geteuid() != 0:
@@ -40,9 +40,17 @@ def main() -> None:
             _measure(here, plan, samples)
     except KeyboardInterrupt:
         sys.exit("benchmarks: interrupted; nothing is left behind")
-    output = wanted.output or (Path("/dev/stdout") if wanted.quick else REPORT)
-    output.write_text(report.text(samples, plan, "make bench"), encoding="utf-8")
-    say(f"wrote {output}")
+    if wanted.quick and wanted.docs is None:
+        print(report.text(samples, plan, "make bench"))
+    else:
+        _write(wanted.docs or DOCS, samples, plan)
+
+
+def _write(docs: Path, samples: Samples, plan: Plan) -> None:
+    (docs / "benchmarks.md").write_text(report.text(samples, plan, "make bench"), encoding="utf-8")
+    page = docs / "comparison.md"
+    page.write_text(comparison.rewritten(page.read_text(encoding="utf-8"), samples, plan), encoding="utf-8")
+    say(f"wrote benchmarks.md and comparison.md in {docs}")
 
 
 def _measure(here: World, plan: Plan, samples: Samples) -> None:

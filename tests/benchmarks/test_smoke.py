@@ -34,20 +34,36 @@ ROWS = (
     "| rsync -ani (only looks) |",
     "| ext4 |",
 )
+# One row for 3,000 files and one for 100 MB.
+COMPARED = (
+    "| volrewind, `btrfs` pool | ",
+    "| volrewind, `image` pool | ",
+    "| restic (what stands behind hostPath + Restic) | ",
+)
 
 
 @pytest.mark.root
 @pytest.mark.slow
 def test_a_quick_run_reports_every_row_and_leaves_nothing(tmp_path: Path) -> None:
-    place, report = tmp_path / "place", tmp_path / "report.md"
+    place, docs = tmp_path / "place", tmp_path / "docs"
     place.mkdir()
+    docs.mkdir()
+    page = (REPOSITORY / "docs" / "comparison.md").read_text()
+    (docs / "comparison.md").write_text(page)
 
     subprocess.run(
-        [sys.executable, "-m", "benchmarks", "--quick", "--place", str(place), "--output", str(report)],
+        [sys.executable, "-m", "benchmarks", "--quick", "--place", str(place), "--docs", str(docs)],
         cwd=REPOSITORY,
         check=True,
     )
 
-    text = report.read_text()
+    text = (docs / "benchmarks.md").read_text()
     assert [row for row in ROWS if row not in text] == []
+    rewritten = (docs / "comparison.md").read_text()
+    assert _headings(rewritten) == _headings(page)
+    assert [row for row in COMPARED if rewritten.count(row) < 2] == []
     assert list(place.iterdir()) == []
+
+
+def _headings(page: str) -> list[str]:
+    return [line for line in page.splitlines() if line.startswith("#")]
