@@ -1,11 +1,13 @@
-"""What every test shares: skips that count as failures, golden files, Hypothesis without deadlines."""
+"""What every test shares: skips and their reasons, which CI counts as failures, golden files, Hypothesis without deadlines."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from volrewind.system.process import find
 
 settings.register_profile("volrewind", deadline=None)  # a loaded machine is no bug
 settings.load_profile("volrewind")
@@ -18,11 +20,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if os.geteuid() == 0:
-        return
     for item in items:
-        if item.get_closest_marker("root"):
-            item.add_marker(pytest.mark.skip(reason="needs root"))
+        for reason in _lacks(item):
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def _lacks(item: pytest.Item) -> Iterator[str]:
+    """Give what this machine lacks for a test."""
+    if item.get_closest_marker("root") and os.geteuid() != 0:
+        yield "needs root"
+    for marker in item.iter_markers("programs"):
+        yield from (f"{program} is not installed" for program in marker.args if find(program) is None)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -21,6 +21,8 @@ from volrewind.errors import NoSpace, ToolFailed
 from volrewind.pools.mirror import refresh
 from volrewind.system import rsync
 
+pytestmark = pytest.mark.programs("rsync", "setfacl")
+
 Change = tuple[str, str, str, int]
 IS_ROOT = os.geteuid() == 0
 

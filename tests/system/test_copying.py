@@ -14,6 +14,8 @@ from volrewind.system import copying, mounts
 from volrewind.system.copying import copy_command, copy_out, copy_tree
 from volrewind.system.tree import differences
 
+pytestmark = pytest.mark.programs("setfacl")
+
 _SET_DUMPABLE = 4  # linux/prctl.h
 ODD = os.fsdecode(b"new\nline \xff -x")
 

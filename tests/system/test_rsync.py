@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 
 import pytest
@@ -65,10 +64,10 @@ def test_files_with_several_names_or_holes_are_found(tmp_path: Path) -> None:
     assert [one.name for one in find.sparse(tmp_path)] == ["holes"]
 
 
+@pytest.mark.programs("getfattr")
 def test_attributes_are_noticed_and_doubt_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "file").touch()
-    assert shutil.which("getfattr"), "package attr"
     assert not find.may_have_attributes(tmp_path)
     os.setxattr(tmp_path / "folder" / "file", b"user.a", b"")
     assert find.may_have_attributes(tmp_path)

@@ -98,7 +98,8 @@ class Churn:
     def change_mode(self) -> None:
         path = self._random.choice(self._entries())
         if not path.is_symlink():
-            path.chmod(self._random.choice([0o600, 0o640, 0o755, 0o2775]))
+            ours = 0o700 if path.is_dir() else 0  # or only root could look inside
+            path.chmod(self._random.choice([0o600, 0o640, 0o755, 0o2775]) | ours)
 
     def set_attribute(self) -> None:
         path = self._random.choice([self._random.choice(self._directories()), self._file()])
