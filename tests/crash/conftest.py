@@ -21,8 +21,9 @@ _HERE = Path(__file__).parent
 _ROOT = _HERE.parents[1]
 sys.path.insert(0, str(_HERE))
 
+from machinery.attached import be_detached  # noqa: E402
 from machinery.report import report_text  # noqa: E402
-from machinery.world import World, be_detached  # noqa: E402
+from machinery.world import World  # noqa: E402
 
 Result = dict[str, Any]
 _begun = time.monotonic()

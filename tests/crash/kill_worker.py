@@ -14,9 +14,12 @@ import traceback
 from contextlib import suppress
 from pathlib import Path
 
+from machinery.attached import check_nothing_attached
+from machinery.expected import must
 from machinery.killing import adopt_orphans, moments, reap_orphans, run, run_killed_at
-from machinery.verbs import VERBS, Verb
-from machinery.world import World, must
+from machinery.verbs import VERBS
+from machinery.verbs.verb import Verb
+from machinery.world import World
 
 
 def main() -> int:
@@ -38,7 +41,7 @@ def main() -> int:
             _judge(verb, immediately=immediately)
         reap_orphans()
         world.destroy()
-        world.check_nothing_attached()
+        check_nothing_attached(world.base)
     except BaseException:
         failure = f"{counts.get('last', 'at the start')}\n{traceback.format_exc()}"
         with suppress(Exception):  # the failure above is what matters

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from machinery.attached import be_detached
 from machinery.manifest import fill, manifest_of
-from machinery.world import World, be_detached
+from machinery.world import World
 from msgspec.structs import replace
 
 from volrewind.errors import Damaged, VolrewindError

@@ -9,8 +9,9 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from machinery.attached import be_detached
 from machinery.manifest import fill, manifest_of
-from machinery.world import MIB, POOL_BYTES, World, be_detached
+from machinery.world import MIB, POOL_BYTES, World
 from msgspec.structs import replace
 
 from volrewind.clock import SystemClock, wait_until

@@ -11,8 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 
 import msgspec
-import power_worker
 import pytest
+from machinery.outer import outer_xfs
 from machinery.world import VOLUME_BYTES, World
 from msgspec.structs import replace
 
@@ -110,9 +110,7 @@ def _hold(pool: Pool, snapshot: Snapshot) -> None:
 @kinds
 def test_a_pool_can_be_mounted_whatever_its_log_tells(kind: str, tmp_path: Path) -> None:
     """Btrfs replays its log when it is mounted after a power cut, and some logs it cannot replay."""
-    outer = tmp_path / "outer"
-    power_worker._make_outer(tmp_path, outer)
-    try:
+    with outer_xfs(tmp_path) as outer:
         world = World(kind, outer / "host")
         world.make_pool()
         pool, place = world.pool(), world.place
@@ -129,8 +127,6 @@ def test_a_pool_can_be_mounted_whatever_its_log_tells(kind: str, tmp_path: Path)
         world.home.be_unmounted(place)
         for number, name in enumerate(SEQUENCES):
             _check_copy(outer / f"{number}.img", outer / "after", place, name)
-    finally:
-        power_worker._remove_outer(tmp_path, outer)
 
 
 def _check_copy(file: Path, state: Path, place: object, name: str) -> None:

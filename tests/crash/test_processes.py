@@ -11,8 +11,9 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from machinery.expected import Expected
 from machinery.manifest import fill, manifest_of
-from machinery.world import Expected, World
+from machinery.world import World
 
 from volrewind.clock import SystemClock
 from volrewind.errors import TimedOut

@@ -155,7 +155,9 @@ def run(act: Callable[[], object], *, kill_after_seconds: float | None = None, w
     seconds = time.monotonic() - begun
     if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL and not said:
         return Outcome("killed", seconds=seconds)
-    answer = json.loads(said) if said else {"end": "failed", "text": f"ended with status {status}", "result": None}
+    answer: dict[str, Any] = (
+        json.loads(said) if said else {"end": "failed", "text": f"ended with status {status}", "result": None}
+    )
     return Outcome(answer["end"], answer["text"], answer["result"], seconds)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 
 Manifest = dict[str, list[object]]
@@ -80,3 +81,15 @@ def _remove(path: Path) -> None:
         path.rmdir()
     else:
         path.unlink()
+
+
+def difference(content: Manifest, allowed: Iterable[Manifest]) -> str:
+    """Return, for each content that would be right, the first paths that differ."""
+    texts = []
+    for other in allowed:
+        paths = [path for path in sorted(set(content) | set(other)) if content.get(path) != other.get(path)]
+        texts.append(
+            f"{len(paths)} differ: "
+            + "; ".join(f"{path!r} {content.get(path)} not {other.get(path)}" for path in paths[:2])
+        )
+    return " | ".join(texts) or f"holds {len(content)} paths, and nothing is right"
