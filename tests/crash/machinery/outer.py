@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from machinery.attached import attached_under
+from machinery.attached import check_nothing_attached
 from machinery.world import MIB
+from volrewind.clock import SystemClock, wait_until
+from volrewind.errors import InUse
 from volrewind.system import filesystem, loop, mounts
 
 _BYTES = 16 * 1024 * MIB
@@ -35,13 +36,15 @@ def _make(base: Path, outer: Path) -> None:
 
 
 def _remove(base: Path, outer: Path) -> None:
-    for mount in reversed([one for one in mounts.mounts() if one.target.is_relative_to(outer)]):
-        for _ in range(20):
-            with suppress(Exception):
-                mounts.be_unmounted(mount.target)
-                break
-            time.sleep(0.1)
+    """Unmount, patiently: whoever lists loop devices holds each, and the file below it, for an instant."""
+    wait_until(lambda: _is_unmounted(outer), f"{outer}, which is in use", clock=SystemClock(), deadline_seconds=30)
     (base / "outer.img").unlink(missing_ok=True)
-    end = time.monotonic() + 3
-    while attached_under(base) and time.monotonic() < end:
-        time.sleep(0.02)
+    check_nothing_attached(base)
+
+
+def _is_unmounted(outer: Path) -> bool:
+    with suppress(InUse):
+        for mount in reversed([one for one in mounts.mounts() if one.target.is_relative_to(outer)]):
+            mounts.be_unmounted(mount.target)
+        return True
+    return False
