@@ -6,7 +6,7 @@ import io
 import os
 import subprocess
 import sys
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -23,6 +23,7 @@ from volrewind.services.retention import CleanupRequest, cleanup, plan_cleanup
 from volrewind.services.status import status
 
 pytestmark = pytest.mark.root
+SETTLED = datetime(2100, 1, 1, tzinfo=UTC)  # when whatever a mirror's source holds was changed long ago
 
 
 def content(directory: Path) -> dict[str, str]:
@@ -332,3 +333,33 @@ def test_describe_says_what_deleting_frees(host: Host) -> None:
     described = snapshots.describe(host.environment, first)
     assert described.freed_bytes is not None
     assert described.freed_bytes >= 2**20
+
+
+def test_a_change_that_keeps_size_and_time_is_in_the_next_snapshot(host: Host) -> None:
+    host.clock.time = SETTLED
+    file = host.directory() / "one"
+    status = file.stat()
+    host.create("./data")
+    file.write_text("other")
+    os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
+    snapshot = host.create("./data")
+
+    out = io.BytesIO()
+    restores.read_inside(host.environment, snapshot.name, "one", out)
+    assert out.getvalue() == b"other"
+
+
+def test_what_a_pass_saw_is_kept_only_with_its_snapshot(host: Host) -> None:
+    host.clock.time = SETTLED
+    host.directory()
+    taken = host.create("./data")
+    source = host.environment.local.find(host.target("./data"))
+    kept = source.pool.backend.volume_place(source.volume.id) / "mirror.seen"
+    before = kept.read_bytes()
+    (host.place / "data" / "new").write_text("new")
+    with pytest.raises(AlreadyThere):
+        host.create("./data", name=taken.name)
+    assert kept.read_bytes() == before
+    host.create("./data")
+
+    assert kept.read_bytes() != before

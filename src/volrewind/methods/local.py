@@ -211,19 +211,30 @@ class LocalMethod:
         consistency = Consistency.CRASH if source.is_atomic else Consistency.COPIED
         if source.volume.origin.kind is OriginKind.MIRROR:
             progress(f"bringing the mirror of {source.volume.origin.path} up to date")
-            self._refresh(source, new.excludes)
+            with self._refreshed(source, new.excludes):
+                return source.pool.cut(source.volume, replace(new, consistency=consistency))
         return source.pool.cut(source.volume, replace(new, consistency=consistency))
 
-    def _refresh(self, source: Source, excludes: tuple[str, ...]) -> None:
-        """Copy what changed; the mirror may take what is free above the pool's reserve, and no more."""
+    @contextmanager
+    def _refreshed(self, source: Source, excludes: tuple[str, ...]) -> Iterator[None]:
+        """Copy what changed, and remember what was seen once the block has made that durable.
+
+        The mirror may take what is free above the pool's reserve, and no more.
+        """
         from volrewind.pools.mirror import refresh
+        from volrewind.pools.seen import read_seen, write_seen
 
         pool, volume = source.pool, source.volume
+        place = pool.backend.volume_place(volume.id)
         charged = pool.backend.charged_bytes(volume)
         if charged is not None:
             pool.backend.limit(volume, charged + pool.space().available_bytes)
         with pool.backend.opened(volume) as live:
-            refresh(Path(volume.origin.path), live, excludes=excludes)
+            before = read_seen(place, source=volume.origin.path, epoch=volume.epoch)
+            now = self._clock.now()
+            done = refresh(Path(volume.origin.path), live, now=now, before=before, excludes=excludes)
+        yield
+        write_seen(place, done.seen, source=volume.origin.path, epoch=volume.epoch)
 
     @contextmanager
     def working_on(self, source: Source) -> Iterator[None]:

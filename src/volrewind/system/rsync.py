@@ -19,7 +19,7 @@ _STATISTIC = re.compile(r"^([A-Z][A-Za-z ]+): ([\d,]+)", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Mirrored:
-    """What a pass did: names made and removed, files written into, bytes read anew from the source."""
+    """What a pass did: names made and removed, files compared and mended, bytes read anew from the source."""
 
     created: int = 0
     deleted: int = 0
@@ -35,13 +35,22 @@ class Mirrored:
         )
 
 
-def mirror_command(
-    source: Path,
-    target: Path,
-    *,
-    excludes: Sequence[str] = (),
-    attributes: bool = True,
-) -> tuple[str, ...]:
+@dataclass(frozen=True)
+class How:
+    """What is compared. Without `attributes` neither ACLs nor extended ones are looked at, which halves the time.
+
+    With `contents` the files are read on both sides; else those are passed over that look the same, by size
+    and time of modification.
+    """
+
+    attributes: bool = True
+    contents: bool = False
+
+
+_USUALLY = How()
+
+
+def mirror_command(source: Path, target: Path, *, excludes: Sequence[str] = (), how: How = _USUALLY) -> tuple[str, ...]:
     """Return the command that makes `target` hold what `source` holds, and nothing else.
 
     `--inplace --no-whole-file`: unchanged blocks of a changed file stay shared with older snapshots.
@@ -49,10 +58,10 @@ def mirror_command(
     `--no-inc-recursive`: all names of a hard-linked file are known before any is copied anew.
     No -S: beside `--inplace` it punches the zeros at the ends of every block again, and so unshares what
     nobody changed (rsync 3.5; see `sparse_command`).
-    Without `attributes` neither ACLs nor extended attributes are looked at, which halves the time.
     """
     flags = ["--inplace", "--no-whole-file", "--delete", "--delete-excluded", "--no-inc-recursive"]
-    return ("rsync", *_kept(attributes), *flags, "--stats", *_between(source, target, excludes))
+    flags += ["--ignore-times"] if how.contents else []
+    return ("rsync", *_kept(how.attributes), *flags, "--stats", *_between(source, target, excludes))
 
 
 def sparse_command(source: Path, target: Path, *, excludes: Sequence[str] = ()) -> tuple[str, ...]:
@@ -72,14 +81,14 @@ def _between(source: Path, target: Path, excludes: Sequence[str]) -> tuple[str, 
     return (*(f"--exclude={pattern}" for pattern in excludes), "--", f"{source}/", f"{target}/")
 
 
-def mirror(source: Path, target: Path, *, excludes: Sequence[str] = (), attributes: bool = True) -> Mirrored:
+def mirror(source: Path, target: Path, *, excludes: Sequence[str] = (), how: How = _USUALLY) -> Mirrored:
     """Run it. What could not be read is tried once more, since live files are cut short under the reader.
 
     Raises:
         NoSpace: the target is full.
         ToolFailed: anything else could not be read or written. Vanished files are no failure.
     """
-    command = mirror_command(source, target, excludes=excludes, attributes=attributes)
+    command = mirror_command(source, target, excludes=excludes, how=how)
     done = _run(command)
     if done.code == _PARTIAL and not _is_full(done):
         done = _run(command)
