@@ -6,6 +6,7 @@ import io
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -297,6 +298,39 @@ def test_cleanup_does_what_its_plan_said(host: Host) -> None:
     pruned = cleanup(host.environment, judged)
     assert {one.name for one in pruned.deleted} == set(names[:2])
     assert [one.name for one in host.environment.local.pool("main").snapshots()] == names[2:]
+
+
+@pytest.mark.parametrize("later", [timedelta(), timedelta(hours=1)])
+def test_cleanup_stops_when_the_clock_is_suddenly_years_ahead(host: Host, later: timedelta) -> None:
+    host.directory()
+    names = []
+    for _ in range(4):
+        names.append(host.create("./data").name)
+        host.clock.sleep(86400)
+    host.clock.sleep(3650 * 86400)
+    if later:
+        names.append(host.create("./data").name)
+    request = CleanupRequest(older_than=timedelta(days=30))
+    with pytest.raises(Refused, match="may have jumped by 3651 days") as refusal:
+        plan_cleanup(host.environment, request)
+
+    assert "--trust-clock" in refusal.value.hint
+    judged = plan_cleanup(host.environment, replace(request, trust_clock=True))
+    assert [one.verdict.snapshot.name for one in judged if one.verdict.keep] == names[-1:]
+
+
+def test_cleanup_believes_a_clock_that_other_volumes_confirm(host: Host) -> None:
+    host.directory()
+    host.directory("other")
+    for _ in range(3):
+        host.create("./data")
+        host.clock.sleep(86400)
+    for _ in range(10):
+        host.create("./other")
+        host.clock.sleep(30 * 86400)
+    judged = plan_cleanup(host.environment, CleanupRequest((host.target("./data"),), older_than=timedelta(days=30)))
+
+    assert [one.verdict.keep for one in judged] == [True, False, False]
 
 
 def test_cleanup_keeps_what_an_unfinished_rollback_needs(host: Host) -> None:

@@ -37,6 +37,7 @@ def _keep_options(function: click.decorators.FC) -> click.decorators.FC:
 @click.option(
     "--timezone", default="", help="Where calendar days are counted, e.g. Europe/Paris; the host's by default."
 )
+@click.option("--trust-clock", is_flag=True, help="Do not stop after a long time without any snapshot.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be deleted, and why.")
 @output_option
 def cleanup_command(
@@ -45,6 +46,7 @@ def cleanup_command(
     keep: str,
     within: str,
     timezone: str,
+    trust_clock: bool,
     dry_run: bool,
     output: str,
     **counts: int | None,
@@ -64,6 +66,7 @@ def cleanup_command(
         rules=parse_keep(", ".join(written)) if written else (),
         older_than=parse_duration(older_than) if older_than else None,
         zone=zone_of(timezone) if timezone else None,
+        trust_clock=trust_clock,
     )
     judged = plan_cleanup(here, request)
     pruned = Pruned(judged, (), ()) if dry_run else cleanup(here, judged)

@@ -9,11 +9,12 @@ from zoneinfo import ZoneInfo
 
 from volrewind.model.policy import KeepKind, KeepRule, format_length
 from volrewind.model.snapshot import Snapshot
+from volrewind.plan.timeline import Timeline
 
 Reasons = Mapping[str, Sequence[str]]  # by snapshot id
 
 
-def chosen_by_rules(good: Sequence[Snapshot], rules: Sequence[KeepRule], zone: ZoneInfo) -> Reasons:
+def chosen_by_rules(good: Sequence[Snapshot], rules: Sequence[KeepRule], zone: ZoneInfo, timeline: Timeline) -> Reasons:
     """Return the reasons to keep, in the order of `rules`; `good` are one volume's, newest first.
 
     Periods are calendar periods in `zone`, and only periods that hold a snapshot count, so that a pause of a
@@ -25,7 +26,7 @@ def chosen_by_rules(good: Sequence[Snapshot], rules: Sequence[KeepRule], zone: Z
     local_times = [snapshot.created.astimezone(zone) for snapshot in good]
     for rule in rules:
         if rule.kind is KeepKind.WITHIN:
-            chosen = _within(good, rule)
+            chosen = _within(good, rule, timeline)
         else:
             chosen = _counted(good, _newest_of_each_period(good, local_times, rule), rule)
         for snapshot, reason in chosen:
@@ -33,10 +34,12 @@ def chosen_by_rules(good: Sequence[Snapshot], rules: Sequence[KeepRule], zone: Z
     return reasons
 
 
-def _within(good: Sequence[Snapshot], rule: KeepRule) -> list[tuple[Snapshot, str]]:
+def _within(good: Sequence[Snapshot], rule: KeepRule, timeline: Timeline) -> list[tuple[Snapshot, str]]:
     """Counted from the newest, not from now: a volume that nobody snapshots any more loses nothing."""
     reason = f"within {format_length(rule.length)}"
-    return [(snapshot, reason) for snapshot in good if good[0].created - snapshot.created <= rule.length]
+    return [
+        (snapshot, reason) for snapshot in good if timeline.passed(snapshot.created, good[0].created) <= rule.length
+    ]
 
 
 def _counted(good: Sequence[Snapshot], chosen: Sequence[Snapshot], rule: KeepRule) -> list[tuple[Snapshot, str]]:

@@ -11,9 +11,10 @@ from zoneinfo import ZoneInfo
 
 from volrewind.errors import EmptyPolicy, UsageError
 from volrewind.model.policy import EXAMPLE, KeepRule, format_length
-from volrewind.model.snapshot import Snapshot
+from volrewind.model.snapshot import Snapshot, State
 from volrewind.plan.keeping import Reasons, chosen_by_rules
 from volrewind.plan.safeguards import Safeguards
+from volrewind.plan.timeline import BY_THE_CLOCK, Timeline
 
 _NONE: Mapping[str, str] = MappingProxyType({})
 
@@ -36,12 +37,13 @@ def judge(
     min_good: int = 1,
     depended_on: Collection[str] = frozenset(),
     protected: Mapping[str, str] = _NONE,
+    timeline: Timeline = BY_THE_CLOCK,
 ) -> tuple[Verdict, ...]:
     """Return one verdict per snapshot, newest first, with the rules that keep it.
 
     A snapshot stays when any rule chooses it. Each volume (by `volume_id`) is judged by itself, all its
     epochs together. Only ready snapshots count, also those that stay for another reason. Periods are calendar
-    periods in `zone`; a repeated local hour counts as two.
+    periods in `zone`; a repeated local hour counts as two. Lengths of time are the timeline's.
 
     Whatever the rules say these stay: holds; ids in `depended_on`; ids in `protected`, with the reason given
     there; pending and damaged ones; safety snapshots younger than a day; the newest `min_good` good ones; and
@@ -53,8 +55,8 @@ def judge(
     """
     if not rules:
         raise EmptyPolicy("no keep rule was given", hint=f"write at least one of '{EXAMPLE}'")
-    safeguards = Safeguards(now=now, min_good=min_good, depended_on=depended_on, protected=protected)
-    return _decide(snapshots, lambda good: chosen_by_rules(good, rules, zone), "no rule keeps it", safeguards)
+    safeguards = Safeguards(now=now, min_good=min_good, depended_on=depended_on, protected=protected, timeline=timeline)
+    return _decide(snapshots, lambda good: chosen_by_rules(good, rules, zone, timeline), "no rule keeps it", safeguards)
 
 
 def older_than(
@@ -65,8 +67,9 @@ def older_than(
     min_good: int = 1,
     depended_on: Collection[str] = frozenset(),
     protected: Mapping[str, str] = _NONE,
+    timeline: Timeline = BY_THE_CLOCK,
 ) -> tuple[Verdict, ...]:
-    """Return one verdict per snapshot, newest first: those cut more than `age` before `now` go.
+    """Return one verdict per snapshot, newest first: those cut more than `age` before `now`, by `timeline`, go.
 
     What stays whatever its age is the same as for `judge`.
 
@@ -76,12 +79,29 @@ def older_than(
     if age <= timedelta(0):
         raise UsageError("an age of zero would remove everything", hint="give a length of time, such as 7d")
     spelled = format_length(age)
-    safeguards = Safeguards(now=now, min_good=min_good, depended_on=depended_on, protected=protected)
+    safeguards = Safeguards(now=now, min_good=min_good, depended_on=depended_on, protected=protected, timeline=timeline)
 
     def young(good: Sequence[Snapshot]) -> Reasons:
-        return {snapshot.id: (f"not older than {spelled}",) for snapshot in good if now - snapshot.created <= age}
+        return {snapshot.id: (f"not older than {spelled}",) for snapshot in good if safeguards.age(snapshot) <= age}
 
     return _decide(snapshots, young, f"older than {spelled}", safeguards)
+
+
+def in_doubt(by_clock: Iterable[Verdict], believed: Iterable[Verdict]) -> tuple[Snapshot, ...]:
+    """Return what would go only because the clock says so, where that is no less than what stays of its volume.
+
+    The two are verdicts on the same snapshots by two timelines. A few old ones, cut before there was a habit,
+    go as they always did; a clock that jumps makes all old at once, and would leave the last.
+    """
+    stay = {verdict.snapshot.id for verdict in believed if verdict.keep}
+    doubtful: defaultdict[str, list[Snapshot]] = defaultdict(list)
+    kept: defaultdict[str, int] = defaultdict(int)
+    for verdict in by_clock:
+        snapshot = verdict.snapshot
+        kept[snapshot.volume_id] += verdict.keep and snapshot.state is State.READY
+        if not verdict.keep and snapshot.id in stay:
+            doubtful[snapshot.volume_id].append(snapshot)
+    return tuple(one for volume, some in doubtful.items() if len(some) >= kept[volume] for one in some)
 
 
 def _decide(

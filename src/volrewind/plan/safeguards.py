@@ -10,6 +10,7 @@ from itertools import takewhile
 from volrewind.errors import UsageError
 from volrewind.model.policy import format_length
 from volrewind.model.snapshot import Purpose, Snapshot, State
+from volrewind.plan.timeline import BY_THE_CLOCK, Timeline
 
 # `undo` is for the mistake just made; a day covers the one noticed next morning.
 SAFETY_AGE = timedelta(days=1)
@@ -36,6 +37,7 @@ class Safeguards:
     min_good: int
     depended_on: Collection[str]
     protected: Mapping[str, str]
+    timeline: Timeline = BY_THE_CLOCK
 
     def __post_init__(self) -> None:
         if self.min_good < 1:
@@ -43,6 +45,10 @@ class Safeguards:
                 f"a floor of {self.min_good} good snapshots is not allowed",
                 hint="give 1 or more: the last good snapshot of a volume always stays",
             )
+
+    def age(self, snapshot: Snapshot) -> timedelta:
+        """Return how long ago it was cut, as far as the clock is believed."""
+        return self.timeline.passed(snapshot.created, self.now)
 
     def is_good(self, snapshot: Snapshot) -> bool:
         """Say whether it can be restored and dated, so that it counts."""
@@ -65,7 +71,7 @@ class Safeguards:
             reasons.append(_NOT_READY[snapshot.state])
         if self.is_ahead(snapshot):
             reasons.append("from the future: a clock is or was wrong")
-        if snapshot.purpose is Purpose.SAFETY and self.now - snapshot.created < SAFETY_AGE:
+        if snapshot.purpose is Purpose.SAFETY and self.age(snapshot) < SAFETY_AGE:
             reasons.append(f"safety snapshot younger than {format_length(SAFETY_AGE)}")
         return reasons
 

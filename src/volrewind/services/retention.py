@@ -2,31 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from zoneinfo import ZoneInfo
 
-from volrewind.errors import EmptyPolicy, VolrewindError
+from volrewind.errors import EmptyPolicy, Refused, VolrewindError
 from volrewind.model.capability import Capability
 from volrewind.model.operation import Step
 from volrewind.model.policy import KeepRule
 from volrewind.model.snapshot import Snapshot
 from volrewind.model.target import Target
-from volrewind.plan.retention import Verdict, judge, older_than
+from volrewind.plan.retention import Verdict, in_doubt, judge, older_than
+from volrewind.plan.timeline import BY_THE_CLOCK, Timeline, timeline
 from volrewind.pools.journal import Journal
 from volrewind.pools.pool import Pool
+from volrewind.pools.records import Content
 from volrewind.services.environment import Environment
 
 
 @dataclass(frozen=True)
 class CleanupRequest:
-    """What to keep; exactly one of the two. No target means every volume of this host."""
+    """What to keep: rules or an age, and not both. No target means every volume of this host.
+
+    With `trust_clock` a long time without any snapshot is no reason to stop.
+    """
 
     targets: tuple[Target, ...] = ()
     rules: tuple[KeepRule, ...] = ()
     older_than: timedelta | None = None
     zone: ZoneInfo | None = None
+    trust_clock: bool = False
 
 
 @dataclass(frozen=True)
@@ -51,6 +58,7 @@ def plan_cleanup(environment: Environment, request: CleanupRequest) -> tuple[Jud
 
     Raises:
         EmptyPolicy: neither rules nor an age were given, or both.
+        Refused: the clock seems to have jumped, which makes everything look old.
     """
     if bool(request.rules) is (request.older_than is not None):
         raise EmptyPolicy(
@@ -58,24 +66,67 @@ def plan_cleanup(environment: Environment, request: CleanupRequest) -> tuple[Jud
             hint="for example --keep '7 daily, 4 weekly', or --older-than 7d; nothing is ever read as: delete everything",
         )
     wanted = {environment.local.find(target).volume.id for target in request.targets}
-    judged = [
-        Judged(pool.name, verdict)
-        for pool in environment.local.pools()
-        for verdict in _judge_pool(environment, pool, request, wanted)
-    ]
+    contents = [(pool, pool.content()) for pool in environment.local.pools()]
+    candidates = [_candidates(pool, content, wanted) for pool, content in contents]
+    decision = _Decision(request, request.zone or environment.zone, environment.clock.now())
+    judged = decision.judged(candidates, BY_THE_CLOCK)
+    if not request.trust_clock:
+        _check_clock(decision, candidates, judged, [content for _, content in contents])
     return tuple(sorted(judged, key=lambda one: one.verdict.snapshot.created, reverse=True))
 
 
-def _judge_pool(environment: Environment, pool: Pool, request: CleanupRequest, wanted: set[str]) -> tuple[Verdict, ...]:
-    content = pool.content()
-    snapshots = [one for one in content.snapshots if not wanted or one.volume_id in wanted]
-    now = environment.clock.now()
+@dataclass(frozen=True)
+class _Candidates:
+    """What a pool holds of the volumes asked for, and what must stay: pinned by clones, or for the reasons given."""
+
+    pool: str
+    snapshots: tuple[Snapshot, ...]
+    pinned: set[str]
+    protected: dict[str, str]
+
+
+def _candidates(pool: Pool, content: Content, wanted: set[str]) -> _Candidates:
+    snapshots = tuple(one for one in content.snapshots if not wanted or one.volume_id in wanted)
     pinned = _pinned(pool, [volume.origin.clone_of for volume in content.volumes])
-    protected = _needed_by_operations(pool, snapshots)
-    if request.older_than is not None:
-        return older_than(snapshots, request.older_than, now=now, depended_on=pinned, protected=protected)
-    zone = request.zone or environment.zone
-    return judge(snapshots, request.rules, zone=zone, now=now, depended_on=pinned, protected=protected)
+    return _Candidates(pool.name, snapshots, pinned, _needed_by_operations(pool, snapshots))
+
+
+@dataclass(frozen=True)
+class _Decision:
+    request: CleanupRequest
+    zone: ZoneInfo
+    now: datetime
+
+    def judged(self, candidates: Sequence[_Candidates], timeline: Timeline) -> list[Judged]:
+        return [Judged(one.pool, verdict) for one in candidates for verdict in self._verdicts(one, timeline)]
+
+    def _verdicts(self, one: _Candidates, timeline: Timeline) -> tuple[Verdict, ...]:
+        decide: Callable[..., tuple[Verdict, ...]] = partial(judge, rules=self.request.rules, zone=self.zone)
+        if self.request.older_than is not None:
+            decide = partial(older_than, age=self.request.older_than)
+        return decide(one.snapshots, now=self.now, timeline=timeline, depended_on=one.pinned, protected=one.protected)
+
+
+def _check_clock(
+    decision: _Decision, candidates: Sequence[_Candidates], judged: Sequence[Judged], contents: Sequence[Content]
+) -> None:
+    """Refuse to delete what may only look old; every record of this host is a witness of the time that passed."""
+    witnesses = [volume.created for content in contents for volume in content.volumes]
+    witnesses += [snapshot.created for content in contents for snapshot in content.snapshots]
+    believed = timeline(witnesses, decision.now)
+    if not believed.jumps:
+        return
+    others = decision.judged(candidates, believed)
+    doubtful = in_doubt([one.verdict for one in judged], [one.verdict for one in others])
+    if not doubtful:
+        return
+    since = [one for one in believed.jumps if one.before >= doubtful[0].created]
+    jump = max(since, key=lambda one: one.length)
+    raise Refused(
+        f"nothing was deleted: a clock may have jumped by {jump.length.days} days, from {jump.before:%F} to"
+        f" {jump.after:%F}, and {len(doubtful)} snapshots look old only if it did not, such as {doubtful[0].name!r}",
+        hint="set the clock right; if it is (nothing was cut for so long), say --trust-clock",
+    )
 
 
 def _pinned(pool: Pool, origins: Sequence[str]) -> set[str]:
