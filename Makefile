@@ -3,14 +3,14 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo check test lint format golden bench proof lock clean
+.PHONY: help demo check test lint format cluster cluster-down golden bench proof lock clean
 
 BIN := .venv/bin
-QUICK := not root and not slow and not proof
+QUICK := not root and not slow and not proof and not cluster and not node
 WHAT := pyproject.toml requirements/build.txt requirements/runtime.txt tools/virtual-environment
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 demo: .venv/.runtime ## a directory goes back in time, before your eyes (as root: a pool; otherwise without)
 	@tools/system-packages demo
@@ -20,8 +20,10 @@ check: lint ## lint and the quick tests: seconds; without root or network, what 
 	@tools/system-packages check || echo 'check: going on; the tests that need these are skipped'
 	@$(BIN)/pytest -q -n 2 -m '$(QUICK)'
 
-test: .venv/.dev ## every test but the proof: as root, on real file systems
+test: .venv/.dev ## every test but the proof: as root, on real file systems and a real cluster
 	@tools/system-packages test
+	@tools/system-packages cluster
+	@$(BIN)/python -m testbed build
 	@$(BIN)/pytest -q -n 2 --dist loadfile
 
 lint: .venv/.dev ## ruff, mypy --strict, the layers
@@ -33,6 +35,13 @@ lint: .venv/.dev ## ruff, mypy --strict, the layers
 format: .venv/.dev ## let ruff mend and format
 	@$(BIN)/ruff check --fix --quiet || true
 	@$(BIN)/ruff format
+
+cluster: .venv/.dev ## a real Kubernetes on this machine, with kubectl (the first time ten minutes)
+	@tools/system-packages cluster
+	@$(BIN)/python -m testbed up
+
+cluster-down: .venv/.dev ## end it; nothing stays
+	@$(BIN)/python -m testbed down
 
 golden: .venv/.dev ## rewrite the golden files; review the diff
 	@$(BIN)/pytest -q -m '$(QUICK)' --rewrite-golden

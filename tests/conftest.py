@@ -27,7 +27,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def _lacks(item: pytest.Item) -> Iterator[str]:
     """Give what this machine lacks for a test."""
-    if item.get_closest_marker("root") and os.geteuid() != 0:
+    if os.geteuid() != 0 and (item.get_closest_marker("root") or item.get_closest_marker("node")):
         yield "needs root"
     for marker in item.iter_markers("programs"):
         yield from (f"{program} is not installed" for program in marker.args if find(program) is None)

@@ -1,0 +1,64 @@
+"""A cluster to play with: python -m testbed build | up | down."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from testbed import binaries, instances
+from testbed.place import Instance, Kind, Place
+from volrewind.errors import VolrewindError
+
+
+def main() -> None:
+    """Do one of the three; what is wrong is said in a sentence."""
+    parser = argparse.ArgumentParser(prog="python -m testbed", description=__doc__)
+    parser.add_argument("what", choices=("build", "up", "down"))
+    wanted = parser.parse_args().what
+    try:
+        {"build": _build, "up": _up, "down": _down}[wanted]()
+    except VolrewindError as error:
+        sys.exit(f"testbed: {error}" + (f"\nhint: {error.hint}" if error.hint else ""))
+
+
+def _build() -> None:
+    print(binaries.be_built(_say).top)
+
+
+def _up() -> None:
+    place = _place()
+    running = place.running()
+    if running is not None:
+        print(f"the cluster is running already\n{_how_to_use(running)}")
+        return
+    kind = Kind.NODE if os.geteuid() == 0 else Kind.PLANE
+    if kind is Kind.PLANE:
+        _say("without root there is no node: a control plane that runs no Pods")
+    print(_how_to_use(instances.be_up(place, kind, _say)))
+
+
+def _down() -> None:
+    _say("the cluster is gone" if instances.be_down(_place()) else "there is no cluster running")
+
+
+def _place() -> Place:
+    state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    return Place(state / "volrewind" / "testbed")
+
+
+def _how_to_use(instance: Instance) -> str:
+    return f"""
+  export KUBECONFIG={instance.kubeconfig}
+  export PATH={instance.programs}:$PATH
+  kubectl get nodes
+"""
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()

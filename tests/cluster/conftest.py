@@ -1,0 +1,18 @@
+"""A control plane for the tests here: everything but a node."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from clusters import Cluster, a_cluster, account, admin, namespace
+
+from testbed.place import Kind
+
+__all__ = ["account", "admin", "namespace"]
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A control plane that serves snapshots."""
+    yield from a_cluster(Kind.PLANE, tmp_path_factory)

@@ -1,0 +1,92 @@
+"""What the tests of a cluster share: one instance of a kind for the whole session, whichever worker a test runs in."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from lightkube import Client
+from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.models.rbac_v1 import PolicyRule, RoleRef, Subject
+from lightkube.resources.core_v1 import Namespace, ServiceAccount
+from lightkube.resources.rbac_authorization_v1 import Role, RoleBinding
+
+from testbed import instances
+from testbed.binaries import find_built
+from testbed.client import connected, token_of
+from testbed.place import Instance, Kind, Place
+
+OWN_CLUSTER = "VOLREWIND_TEST_KUBECONFIG"  # never KUBECONFIG: nobody's production shall meet these tests by accident
+_RBAC = "rbac.authorization.k8s.io"
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A cluster to test on."""
+
+    kubeconfig: Path  # of somebody who may do everything
+    instance: Instance | None  # None: it is the user's own, and there is no looking behind it
+
+
+def a_cluster(kind: Kind, temporary: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """Give the user's own cluster, else the instance that all workers share; skip when neither can be had."""
+    if own := os.environ.get(OWN_CLUSTER):
+        yield Cluster(Path(own), None)
+        return
+    skip_unless_built()
+    base = temporary.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    with instances.shared(Place(shared / f"cluster-{kind}"), kind, print) as running:
+        yield Cluster(running.kubeconfig, running)
+
+
+def skip_unless_built() -> None:
+    """Skip a test that needs the programs of Kubernetes: to build them takes longer than a test may."""
+    if find_built() is None:
+        pytest.skip("Kubernetes is not built here: python -m testbed build")
+
+
+@pytest.fixture(scope="session")
+def admin(cluster: Cluster) -> Iterator[Client]:
+    """A client that may do everything."""
+    with connected(cluster.kubeconfig) as client:
+        yield client
+
+
+@pytest.fixture
+def namespace(admin: Client) -> Iterator[str]:
+    """A new namespace; it is deleted afterwards, which nobody waits for."""
+    name = f"test-{uuid.uuid4().hex[:12]}"
+    admin.create(Namespace(metadata=ObjectMeta(name=name)))
+    yield name
+    admin.delete(Namespace, name)
+
+
+@pytest.fixture
+def account(cluster: Cluster, admin: Client, namespace: str) -> Iterator[Callable[..., Client]]:
+    """Make clients that are a new ServiceAccount of the namespace, with just these rights in it."""
+    with ExitStack() as clients:
+
+        def make(*rules: PolicyRule) -> Client:
+            name = f"account-{uuid.uuid4().hex[:8]}"
+            admin.create(ServiceAccount(metadata=ObjectMeta(name=name)), namespace=namespace)
+            _grant(admin, namespace, name, rules)
+            return clients.enter_context(connected(cluster.kubeconfig, token_of(admin, name, namespace)))
+
+        yield make
+
+
+def _grant(admin: Client, namespace: str, account: str, rules: tuple[PolicyRule, ...]) -> None:
+    named = ObjectMeta(name=account)
+    admin.create(Role(metadata=named, rules=list(rules)), namespace=namespace)
+    binding = RoleBinding(
+        metadata=named,
+        roleRef=RoleRef(apiGroup=_RBAC, kind="Role", name=account),
+        subjects=[Subject(kind="ServiceAccount", name=account, namespace=namespace)],
+    )
+    admin.create(binding, namespace=namespace)
