@@ -1,6 +1,14 @@
-"""Run the command line as `python -m volrewind`."""
+"""The program: what `volrewind` and `python -m volrewind` run."""
 
-from volrewind.cli.main import main
+import sys
+
+from volrewind.cli.main import main as run
+
+
+def main() -> None:
+    """Run the command line and end with its exit code."""
+    sys.exit(run())
+
 
 if __name__ == "__main__":
     main()

@@ -49,6 +49,31 @@ def bare(tmp_path: Path) -> Shell:
     return Shell(place, state)
 
 
+def test_status_ends_with_1_when_something_is_wrong(bare: Shell) -> None:
+    bare.run("status")
+    (bare.state / "pools").mkdir()
+    (bare.state / "pools" / "main.json").write_text("{")
+
+    assert "main.json" in bare.run("status", code=1).stderr
+
+
+@pytest.mark.parametrize("words", [("--help",), ("list", "--help"), ("--version",)])
+def test_what_could_not_be_written_is_a_failure(bare: Shell, words: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "volrewind", *words], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+
+    assert (done.returncode, "No space left" in done.stderr) == (1, True)
+
+
+def test_a_closed_output_is_no_failure(bare: Shell) -> None:
+    bare.run("--version")
+    closed = subprocess.run(["sh", "-c", 'exec "$@" >&-', "sh", sys.executable, "-m", "volrewind", "--help"])
+
+    assert closed.returncode == 0
+
+
 @pytest.fixture
 def shell(bare: Shell) -> Iterator[Shell]:
     bare.run("pool", "create", "main", "--size", "512Mi", "--sparse")

@@ -72,42 +72,44 @@ def cli() -> None:
     """
 
 
-def main() -> NoReturn:
-    """Run the command line and end with its exit code."""
+def main() -> int:
+    """Run the command line and return its exit code; what it says is written out by then."""
     gc.set_threshold(50_000)  # a short life: loading modules makes objects, not cycles
     atexit.register(gc.freeze)  # what the process ends with need not be searched for cycles: 9 of 72 ms
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    for stream in (sys.stdout, sys.stderr):
+    streams = [stream for stream in (sys.stdout, sys.stderr) if stream]  # none where the descriptor is closed
+    for stream in streams:
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # always text streams here
     try:
-        cli(standalone_mode=False)
+        code = cli(standalone_mode=False)
+        for stream in streams:
+            stream.flush()
     except VolrewindError as error:
-        _fail(error.message, error.hint, error.exit_code)
-    except click.exceptions.Exit as error:
-        sys.exit(error.exit_code)
+        return _failed(error.message, error.hint, error.exit_code)
     except click.UsageError as error:
         error.show()
-        sys.exit(2)
+        return 2
     except (click.Abort, KeyboardInterrupt):
-        _fail("interrupted; what was begun is swept away or finished by the next command", "", Interrupted.exit_code)
+        what = "interrupted; what was begun is swept away or finished by the next command"
+        return _failed(what, "", Interrupted.exit_code)
     except PermissionError as error:
-        _fail(f"not permitted: {error.filename or error.strerror!r}", "try it as root", 1)
+        return _failed(f"not permitted: {error.filename or error.strerror!r}", "try it as root", 1)
     except OSError as error:
-        _fail(
+        return _failed(
             f"the system refused: {error.strerror or error} ({error.filename or 'no file named'})",
             "`volrewind status` shows how the pools are",
             1,
         )
-    sys.exit(0)
+    return code or 0  # click returns the code a command exits with, and None where it just ends
 
 
 def _stop(_: int, __: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _fail(message: str, hint: str, code: int) -> NoReturn:
+def _failed(message: str, hint: str, code: int) -> int:
     click.echo(f"volrewind: {message}", err=True)
     if hint:
         click.echo(f"hint: {hint}", err=True)
-    sys.exit(code)
+    return code
