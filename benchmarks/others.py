@@ -88,7 +88,7 @@ def cleanup(samples: Samples, place: Path, count: int, rounds: int) -> None:
     for number in range(count):
         records.write(_snapshot(number, now - timedelta(minutes=90 * (number // 20))))
     pool = Pool("memory", MemoryBackend(place), records, clock, lock_path=place)
-    environment = Environment(_OnePool(pool), clock, ZoneInfo("Europe/Paris"), place)  # type: ignore[arg-type]
+    environment = Environment(_OnePool(pool), clock, lambda: ZoneInfo("Europe/Paris"), place)  # type: ignore[arg-type]
     rules = parse_keep("last 3, 24 hourly, 7 daily, 4 weekly, 12 monthly")
     columns = [Column("NAME", lambda one: one["name"]), Column("WHY", lambda one: ", ".join(one["reasons"]))]
     say("cleanup --dry-run in memory")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -40,12 +39,12 @@ class SystemClock:
         time.sleep(seconds)
 
 
-@dataclass
 class FakeClock:
     """A clock that moves only when told to, or when somebody sleeps on it."""
 
-    time: datetime
-    elapsed_seconds: float = 0.0
+    def __init__(self, time: datetime) -> None:
+        self.time = time
+        self.elapsed_seconds = 0.0
 
     def now(self) -> datetime:
         return self.time

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING
 
 from volrewind.clock import Clock, SystemClock
 from volrewind.errors import UsageError
@@ -13,6 +14,9 @@ from volrewind.methods.local import LocalMethod
 from volrewind.pools.home import Home
 from volrewind.pools.pool import DEFAULT_DEADLINE_SECONDS
 from volrewind.services.environment import Environment
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
 
 ROOT_STATE = Path("/var/lib/volrewind")
 
@@ -32,7 +36,8 @@ def environment_of(
     """
     clock = clock or SystemClock()
     home = Home(_state(variables), clock, deadline_seconds)
-    return Environment(LocalMethod(home, clock), clock, zone_of(zone or variables.get("TZ", "")), Path.cwd(), progress)
+    host_zone = partial(zone_of, zone or variables.get("TZ", ""))
+    return Environment(LocalMethod(home, clock), clock, host_zone, Path.cwd(), progress)
 
 
 def _state(variables: Mapping[str, str]) -> Path:
@@ -50,6 +55,8 @@ def zone_of(name: str) -> ZoneInfo:
     Raises:
         UsageError: there is no such zone.
     """
+    from zoneinfo import ZoneInfo  # only where calendar days are counted
+
     try:
         return ZoneInfo(name.lstrip(":") if name else _host_zone())
     except (KeyError, ValueError, OSError) as error:

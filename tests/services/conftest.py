@@ -53,7 +53,7 @@ def host(tmp_path: Path) -> Iterator[Host]:
     home.create(NewPool("main", "btrfs", size_bytes=512 * 2**20, sparse=True))
     place = tmp_path / "place"
     place.mkdir()
-    environment = Environment(LocalMethod(home, clock), clock, ZoneInfo("Europe/Paris"), place)
+    environment = Environment(LocalMethod(home, clock), clock, lambda: ZoneInfo("Europe/Paris"), place)
     try:
         yield Host(environment, clock, place)
     finally:

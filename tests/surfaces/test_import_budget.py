@@ -9,11 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from volrewind.clock import SystemClock
+from volrewind.pools.home import Home, NewPool
+from volrewind.pools.pool import NewVolume
+
 HEAVY = {"rich", "pydantic", "grpc", "starlette", "yaml", "asyncio", "lightkube", "httpx", "hypothesis"}
 # What `list` on a host without pools has no use for. A pool in use loads its own kind.
 KINDS = {f"volrewind.pools.{kind}" for kind in ("btrfs", "image", "zfs", "reflink", "restic", "memory")}
 UNUSED = {"volrewind.pools.mirror", "volrewind.pools.backing", "volrewind.plan.retention", "volrewind.system.tree"}
-SLOW = {"concurrent.futures", "logging", "subprocess", "hashlib", "pytimeparse"}
+SLOW = {"concurrent.futures", "logging", "subprocess", "hashlib", "pytimeparse", "zoneinfo", "shutil", "tempfile"}
 
 
 def _loaded(state: Path, *words: str) -> set[str]:
@@ -39,10 +43,45 @@ def test_no_heavy_package_is_loaded(tmp_path: Path, words: tuple[str, ...]) -> N
 
 
 def test_help_loads_nothing_below_the_command_line(tmp_path: Path) -> None:
-    ours = {module for module in _loaded(tmp_path, "--help") if module.startswith("volrewind.")}
+    loaded = _loaded(tmp_path, "--help")
+    ours = {module for module in loaded if module.startswith("volrewind.")}
 
+    assert not loaded & {"shutil", "zlib", "pathlib", "msgspec", "dataclasses"}
     assert ours == {"volrewind.cli", "volrewind.cli.main", "volrewind.errors"}
 
 
 def test_list_loads_no_kind_of_pool_that_is_not_there(tmp_path: Path) -> None:
-    assert not _loaded(tmp_path, "list") & (KINDS | UNUSED | SLOW)
+    assert not _loaded(tmp_path, "list") & (KINDS | UNUSED | SLOW | {"dataclasses"})
+
+
+@pytest.mark.root
+def test_a_cut_loads_its_own_kind_of_pool_and_starts_no_program(tmp_path: Path) -> None:
+    clock = SystemClock()
+    home = Home(tmp_path, clock)
+    pool = home.create(NewPool("main", "btrfs", size_bytes=300 * 2**20, sparse=True))
+    try:
+        pool.create_volume(NewVolume("data"))
+        for words in (("create", "pool:data", "--name", "now"), ("list",), ("delete", "now", "--allow-last")):
+            loaded = _loaded(tmp_path, *words)
+            assert not loaded & ((KINDS - {"volrewind.pools.btrfs"}) | UNUSED | SLOW | {"dataclasses"})
+            assert not _packages(loaded) & HEAVY
+    finally:
+        home.destroy(home.place("main"), with_snapshots=True)
+
+
+_COUNTED = """
+import gc, os, sys
+from volrewind.__main__ import main
+gc.collect()
+before = gc.get_stats()[0]["collections"]
+os._exit = lambda _: print(gc.get_stats()[0]["collections"] - before, file=sys.stderr)
+main()
+"""
+
+
+def test_nothing_looks_for_cycles_while_the_program_loads(tmp_path: Path) -> None:
+    env = {**os.environ, "VOLREWIND_STATE": str(tmp_path)}
+    argv = [sys.executable, "-c", _COUNTED, "list"]
+    done = subprocess.run(argv, env=env, capture_output=True, text=True, check=True)
+
+    assert done.stderr.split()[-1] == "0"

@@ -80,8 +80,8 @@ def print_table(documents: Iterable[Document], columns: Sequence[Column]) -> Non
     rows = [[column.heading for column in columns]]
     rows += [[shown(column.cell(document)) for column in columns] for document in documents]
     widths = [max(len(row[index]) for row in rows) for index in range(len(columns))]
-    for row in rows:
-        click.echo("   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    lines = ("   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
+    click.echo("\n".join(lines))  # one write, not one for each line
 
 
 def shown(text: str) -> str:

@@ -23,7 +23,6 @@ from volrewind.pools.pool import NewSnapshot, NewVolume, Pool
 from volrewind.pools.records import Content
 from volrewind.system import btrfs, zfs
 from volrewind.system.files import locked
-from volrewind.system.reflink import can_reflink
 
 if TYPE_CHECKING:
     from volrewind.plan.choose import Choice, PoolFacts
@@ -156,6 +155,8 @@ class LocalMethod:
         """Make the pool of a user without root, which takes no space in advance; root chooses a size first."""
         if os.geteuid() == 0:
             return ()
+        from volrewind.system.reflink import can_reflink
+
         self.home.state.mkdir(parents=True, exist_ok=True)
         kind = "reflink" if can_reflink(self.home.state) else "restic"
         return (self.home.create(NewPool("main", kind)),)

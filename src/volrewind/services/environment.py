@@ -4,19 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from volrewind.clock import Clock
 from volrewind.methods.local import LocalMethod
 
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
 
 class Environment(msgspec.Struct, frozen=True):
-    """Handed to every verb. `progress` gets one line for whoever waits; `zone` is where calendar days are counted."""
+    """Handed to every verb. `progress` gets one line for whoever waits.
+
+    `zone` tells where calendar days are counted. It is asked only then: most verbs count none, and to load zones costs them
+    as much as reading a hundred records.
+
+    Raises:
+        UsageError: (by `zone`) the host's time zone is not known.
+    """
 
     local: LocalMethod
     clock: Clock
-    zone: ZoneInfo
+    zone: Callable[[], ZoneInfo]
     working_directory: Path
     progress: Callable[[str], None] = lambda _: None

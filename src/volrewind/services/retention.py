@@ -68,7 +68,7 @@ def plan_cleanup(environment: Environment, request: CleanupRequest) -> tuple[Jud
     wanted = {environment.local.find(target).volume.id for target in request.targets}
     contents = [(pool, pool.content()) for pool in environment.local.pools()]
     candidates = [_candidates(pool, content, wanted) for pool, content in contents]
-    decision = _Decision(request, request.zone or environment.zone, environment.clock.now())
+    decision = _Decision(request, request.zone or environment.zone(), environment.clock.now())
     judged = decision.judged(candidates, BY_THE_CLOCK)
     if not request.trust_clock:
         _check_clock(decision, candidates, judged, [content for _, content in contents])

@@ -81,10 +81,8 @@ def below(top: Path) -> tuple[Mount, ...]:
 def holding(path: Path) -> Mount:
     """Return the mount that a path lies on."""
     wanted = Path(os.path.realpath(path))
-    return max(
-        (mount for mount in mounts() if wanted.is_relative_to(mount.target)),
-        key=lambda mount: len(mount.target.parts),
-    )
+    above = {wanted, *wanted.parents}
+    return max((mount for mount in mounts() if mount.target in above), key=lambda mount: len(mount.target.parts))
 
 
 def mount(source: Path | str, target: Path, *, filesystem: str = "", options: Sequence[str] = ()) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from volrewind.clock import SystemClock
@@ -50,7 +51,9 @@ class Host:
     def environment(self) -> Environment:
         """As a new process would make it."""
         clock = SystemClock()
-        return Environment(LocalMethod(Home(self.state, clock, 20), clock), clock, zone_of("UTC"), self.data.parent)
+        return Environment(
+            LocalMethod(Home(self.state, clock, 20), clock), clock, partial(zone_of, "UTC"), self.data.parent
+        )
 
     @property
     def pool(self) -> Pool:
