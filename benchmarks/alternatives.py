@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import time
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -22,7 +21,6 @@ from volrewind.pools.pool import NewSnapshot, NewVolume
 from volrewind.system import btrfs, loop, reflink
 from volrewind.system.files import sync_file, sync_file_system
 
-VOLREWIND = Path(sys.executable).with_name("volrewind")
 IN_PROCESS, COMMAND, BARE = "volrewind, in process", "volrewind, the command", "bare ioctl"
 PROGRAM = {"btrfs": "btrfs subvolume …", "image": "sync -f, cp --reflink, rm"}
 BTRBK, REFLINK_TREE = "btrbk", "cp -a --reflink of the tree (XFS)"
@@ -94,7 +92,7 @@ class Command:
         self.subject.pool.delete_volume(self.subject.pool.volume(f"{tag}-back"))
 
     def _run(self, *words: str) -> None:
-        run([VOLREWIND, *words], env=self.world.env)
+        run([self.world.program, *words], env=self.world.env)
 
 
 @dataclass

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.alternatives import COMMAND, VOLREWIND, Alternative, ReflinkTree, Restic, RsyncLinks
+from benchmarks.alternatives import COMMAND, Alternative, ReflinkTree, Restic, RsyncLinks
 from benchmarks.data import Data
 from benchmarks.measure import Samples, What, run, say
 from benchmarks.snapshots import DELETE, RESTORE, SNAPSHOT
@@ -70,7 +70,7 @@ class MirrorRace:
         run(["rm", "-rf", self.folder])
 
     def _pass(self, operation: str, restic: Restic, rsync: RsyncLinks, tag: str) -> None:
-        command = [VOLREWIND, "create", "--pool", "btrfs", f"{self.source}/"]
+        command = [self.world.program, "create", "--pool", "btrfs", f"{self.source}/"]
         self._time(operation, restic.name, lambda: restic.take(tag))
         self._time(operation, rsync.name, lambda: rsync.take(tag))
         self._time(operation, MIRROR, lambda: run(command, env=self.world.env))
@@ -95,7 +95,7 @@ def diffs(world: World, samples: Samples, subject: Subject, rounds: int) -> None
     subject.pool.cut(subject.volume, NewSnapshot(name=f"{subject.kind}-before"))
     subject.data.change(subject.live, seed=7)
     subject.pool.cut(subject.volume, NewSnapshot(name=f"{subject.kind}-after"))
-    command = [str(VOLREWIND), "diff", f"{subject.kind}-before", f"{subject.kind}-after"]
+    command = [str(world.program), "diff", f"{subject.kind}-before", f"{subject.kind}-after"]
     for number in range(rounds):
         say(f"diff on {subject.kind}, round {number + 1} of {rounds}")
         what = What(subject.data.name, DIFF, f"{subject.kind}: {COMMAND}")

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from benchmarks.alternatives import VOLREWIND, BareIoctl, InProcess
+from benchmarks.alternatives import BareIoctl, InProcess
 from benchmarks.measure import Samples, What, cpu_seconds, run, say
 from benchmarks.world import Subject, World
 from volrewind.cli.output import Column, print_table
@@ -59,8 +59,8 @@ def commands(world: World, samples: Samples, subject: Subject, listed: int, roun
     there = len(subject.pool.snapshots())
     for number in range(listed - there):
         subject.pool.cut(subject.volume, NewSnapshot(name=f"listed-{number}"))
-    python = VOLREWIND.with_name("python")
-    ways = {HELP: [VOLREWIND, "--help"], LIST: [VOLREWIND, "list"], PYTHON: [python, "-c", "pass"]}
+    program, python = world.program, world.program.with_name("python")
+    ways = {HELP: [program, "--help"], LIST: [program, "list"], PYTHON: [python, "-c", "pass"]}
     for argv in ways.values():
         cpu_seconds(argv, world.env)
     say("processor time of commands")

@@ -40,7 +40,7 @@ def _head(command: str) -> Iterator[str]:
     yield f"- load when it ended: {', '.join(f'{load:.1f}' for load in os.getloadavg())} (the machine is shared with other work)"
     yield f"- {'; '.join(_versions())}"
     yield "- pools and the ext4 lie in sparse backing files on ext4, through loop devices with direct I/O; an image volume holds ext4"
-    yield "- `volrewind` with its modules compiled, as an installed package has them"
+    yield "- `volrewind` from a wheel in a virtual environment of its own, as its users have it"
     yield ""
 
 

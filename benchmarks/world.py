@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.data import Data
+from benchmarks.installed import installed
 from benchmarks.measure import run, say
 from volrewind.clock import SystemClock
 from volrewind.model.volume import Volume
@@ -40,9 +41,10 @@ class Subject:
 
 @dataclass(frozen=True)
 class World:
-    """Everything is under `place`; `state` is the state directory of the `volrewind` that is measured."""
+    """Everything is under `place`; `program` is the `volrewind` that is measured, `state` its state directory."""
 
     place: Path
+    program: Path
     home: Home
     pools: dict[str, Pool]
     ext4: Path
@@ -53,14 +55,9 @@ class World:
 
     @property
     def env(self) -> dict[str, str]:
-        """Return the environment of programs: our state, and compiled modules kept, as an installed package has them."""
-        ours = {
-            "VOLREWIND_STATE": str(self.state),
-            "PYTHONPYCACHEPREFIX": str(self.place / "compiled"),
-            "LC_ALL": "C.UTF-8",
-        }
-        left_out = ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")
-        return {**{key: value for key, value in os.environ.items() if key not in left_out}, **ours}
+        """Return the environment of programs: our state, and nothing that tells Python to be slower than usual."""
+        usual = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+        return {**usual, "VOLREWIND_STATE": str(self.state), "LC_ALL": "C.UTF-8"}
 
     def folder(self, name: str) -> Path:
         """Return a new directory on the host's own file system."""
@@ -99,6 +96,7 @@ def world(parent: Path, *, sizes: dict[str, int]) -> Iterator[World]:
     place.mkdir(mode=0o755)
     with ExitStack() as stack:
         stack.callback(_remove, place)
+        program = installed(place / "installed")
         home = Home(place / "state", SystemClock())
         for kind in KINDS:
             stack.callback(_destroy, home, kind)
@@ -107,7 +105,7 @@ def world(parent: Path, *, sizes: dict[str, int]) -> Iterator[World]:
         stack.callback(_unmount, ext4)
         _make_ext4(place / "ext4.img", ext4)
         stack.callback(_be_undisturbed)  # so the first to run
-        yield World(place, home, {kind: home.open(home.place(kind)) for kind in KINDS}, ext4)
+        yield World(place, program, home, {kind: home.open(home.place(kind)) for kind in KINDS}, ext4)
         say("cleaning up")
 
 
