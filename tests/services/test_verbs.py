@@ -14,9 +14,10 @@ import pytest
 
 from tests.services.conftest import Host
 from volrewind.errors import AlreadyThere, InUse, NotFound, Refused, UsageError
+from volrewind.model.change import ChangeKind
 from volrewind.model.operation import Step
 from volrewind.model.policy import parse_keep
-from volrewind.model.snapshot import ChangeKind, Consistency, Purpose
+from volrewind.model.snapshot import Consistency, Purpose
 from volrewind.pools.journal import Journal
 from volrewind.pools.pool import NewVolume
 from volrewind.services import restores, rollback, snapshots

@@ -16,7 +16,8 @@ from volrewind.pools.pool import NewVolume
 HEAVY = {"rich", "pydantic", "grpc", "starlette", "yaml", "asyncio", "lightkube", "httpx", "hypothesis"}
 # What `list` on a host without pools has no use for. A pool in use loads its own kind.
 KINDS = {f"volrewind.pools.{kind}" for kind in ("btrfs", "image", "zfs", "reflink", "restic", "memory")}
-UNUSED = {"volrewind.pools.mirror", "volrewind.pools.backing", "volrewind.plan.retention", "volrewind.system.tree"}
+UNUSED = {"volrewind.pools.mirror", "volrewind.pools.backing", "volrewind.plan.retention", "volrewind.system.tree",
+          "volrewind.model.change"}  # fmt: skip
 SLOW = {"concurrent.futures", "logging", "subprocess", "hashlib", "pytimeparse", "zoneinfo", "shutil", "tempfile"}
 
 

@@ -13,8 +13,9 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from volrewind.clock import SystemClock
+from volrewind.model.change import Change, ChangeDetail, ChangeKind
 from volrewind.model.entry import FileKind
-from volrewind.model.snapshot import Change, ChangeDetail, ChangeKind, Snapshot
+from volrewind.model.snapshot import Snapshot
 from volrewind.pools.home import Home, NewPool
 from volrewind.pools.pool import NewVolume, Pool
 from volrewind.system import mounts

@@ -1,7 +1,6 @@
 """A volume: something with data that can go back in time."""
 
-from __future__ import annotations
-
+# Annotations are not postponed here: msgspec would compile each one in every process that reads a record.
 from datetime import datetime
 from enum import Enum
 

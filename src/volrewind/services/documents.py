@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from volrewind.model.snapshot import State
 
 if TYPE_CHECKING:  # a surface loads only the services it calls
-    from volrewind.model.snapshot import Change, Snapshot
+    from volrewind.model.change import Change
+    from volrewind.model.snapshot import Snapshot
     from volrewind.pools.records import Damage
     from volrewind.services.retention import Judged
     from volrewind.services.snapshots import Described, Listed

@@ -11,9 +11,10 @@ from typing import BinaryIO
 from volrewind.errors import AlreadyThere, NotSupported, UsageError
 from volrewind.methods.local import Kept, Source
 from volrewind.model.capability import Capability
+from volrewind.model.change import Change
 from volrewind.model.entry import Entry
 from volrewind.model.names import unique_name
-from volrewind.model.snapshot import Change, Snapshot
+from volrewind.model.snapshot import Snapshot
 from volrewind.model.volume import OriginKind, Volume
 from volrewind.pools.pool import NewSnapshot, NewVolume
 from volrewind.services.environment import Environment

@@ -6,8 +6,8 @@ import os
 import stat
 from dataclasses import dataclass
 
+from volrewind.model.change import ChangeDetail
 from volrewind.model.entry import FileKind
-from volrewind.model.snapshot import ChangeDetail
 from volrewind.system.contents import same_attributes, same_bytes
 
 _KINDS = {

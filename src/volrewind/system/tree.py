@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from volrewind.errors import VolrewindError
-from volrewind.model.snapshot import Change, ChangeKind
+from volrewind.model.change import Change, ChangeKind
 from volrewind.system.descent import Descent, descent
 from volrewind.system.files import directory_fd
 from volrewind.system.node import Judge, Node, node_at
