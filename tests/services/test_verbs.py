@@ -18,11 +18,13 @@ from volrewind.model.change import ChangeKind
 from volrewind.model.operation import Step
 from volrewind.model.policy import parse_keep
 from volrewind.model.snapshot import Consistency, Purpose
+from volrewind.pools.home import NewPool
 from volrewind.pools.journal import Journal
 from volrewind.pools.pool import NewVolume
 from volrewind.services import restores, rollback, snapshots
 from volrewind.services.retention import CleanupRequest, cleanup, plan_cleanup
 from volrewind.services.status import status
+from volrewind.system import mounts
 
 pytestmark = pytest.mark.root
 SETTLED = datetime(2100, 1, 1, tzinfo=UTC)  # when whatever a mirror's source holds was changed long ago
@@ -128,6 +130,21 @@ def test_diff_until_now_of_a_volume_leaves_no_snapshot_behind(host: Host) -> Non
     found = changes(host, first)
     assert found["b"] is ChangeKind.ADDED
     assert [one.name for one in host.environment.local.pool("main").snapshots()] == [first]
+
+
+def test_a_diff_that_nobody_reads_to_its_end_lets_go_of_the_snapshots(host: Host) -> None:
+    """As `volrewind diff | head` does; an image's snapshot is mounted meanwhile."""
+    pool = host.environment.local.home.create(NewPool("images", "image", size_bytes=512 * 2**20, sparse=True))
+    volume = pool.create_volume(NewVolume("disk", size_bytes=64 * 2**20))
+    first = host.create("pool:disk").name
+    with pool.backend.opened(volume) as live:
+        for name in "ab":
+            (live / name).touch()
+    second = host.create("pool:disk").name
+    with restores.differences(host.environment, first, second) as found:
+        assert next(found).kind is ChangeKind.ADDED
+
+    assert not mounts.below(pool.backend.root)
 
 
 def test_diff_of_different_volumes_is_refused(host: Host) -> None:

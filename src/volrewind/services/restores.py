@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -106,7 +106,7 @@ def opened(environment: Environment, name: str) -> Iterator[Path]:
 
 @contextmanager
 def differences(environment: Environment, older: str, newer: str = "") -> Iterator[Iterator[Change]]:
-    """Give what changed from one snapshot to another, or to now, by path.
+    """Give what changed from one snapshot to another, or to now, by path; it need not be read to its end.
 
     Raises:
         UsageError: the two are not of one volume.
@@ -126,7 +126,12 @@ def _between(first: Kept, second: Kept, stack: ExitStack) -> Iterator[Change]:
     old = stack.enter_context(first.pool.backend.browse(first.snapshot))
     new = stack.enter_context(second.pool.backend.browse(second.snapshot))
     cut = min(first.snapshot.created, second.snapshot.created)
-    return tree.differences(old, new, dirty=_dirty(first, second), cut=cut)
+    return _closed(stack, tree.differences(old, new, dirty=_dirty(first, second), cut=cut))
+
+
+def _closed(stack: ExitStack, changes: Generator[Change]) -> Iterator[Change]:
+    """Let go of the directories that are being compared before what gave them does, which may unmount them."""
+    return stack.enter_context(closing(changes))
 
 
 def _dirty(first: Kept, second: Kept) -> frozenset[str] | None:
@@ -144,7 +149,7 @@ def _until_now(environment: Environment, first: Kept, stack: ExitStack) -> Itera
     if not source.is_atomic:
         old = stack.enter_context(first.pool.backend.browse(first.snapshot))
         live = Path(source.volume.origin.path)
-        return tree.differences(old, live, dirty=None, same_origin=False)
+        return _closed(stack, tree.differences(old, live, dirty=None, same_origin=False))
     now = first.pool.cut(source.volume, NewSnapshot(note="made by diff, deleted when it ends", allow_nested=True))
     stack.callback(first.pool.delete_snapshot, now)
     return _between(first, Kept(first.pool, now), stack)

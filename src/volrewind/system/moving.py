@@ -59,9 +59,12 @@ def measure(directory: Path) -> Measured:
     return Measured(content_bytes, file_count, tuple(foreign))
 
 
-def _entries(path: str) -> Iterator[os.DirEntry[str]]:
-    with suppress(FileNotFoundError), os.scandir(path) as entries:
-        yield from entries
+def _entries(path: str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(path) as entries:
+            return list(entries)
+    except FileNotFoundError:
+        return []
 
 
 def copy_command(source: Path, target: Path, *, checksum: bool = False, compare: bool = False) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -29,8 +29,10 @@ def differences(
     same_origin: bool = True,
     dirty: frozenset[str] | None = None,
     cut: datetime | None = None,
-) -> Iterator[Change]:
+) -> Generator[Change]:
     """Yield what differs, in the order of a walk by name: a directory, then all below it.
+
+    It holds both directories open; who does not read it to its end closes it.
 
     Of a directory that came or went everything below is told too. Files are compared by type, size,
     modification time, mode, owner and attributes; all else by type, target, device, mode, owner and
