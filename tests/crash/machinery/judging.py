@@ -14,6 +14,8 @@ from volrewind.model.volume import Volume
 if TYPE_CHECKING:
     from machinery.world import World
 
+_OURS = {"data", "disk.img", "volume.json", "snapshot.json", "mirror.seen"}
+
 
 def check(world: World, expected: Expected) -> None:
     """Raise `Broken` unless the pool holds what the ledger says, and nothing but what is expected besides."""
@@ -62,7 +64,7 @@ def _check_rubbish(world: World, volumes: tuple[Volume, ...], snapshots: tuple[S
         must(_names(world.root / folder) == known, f"{folder}: {_names(world.root / folder)} instead of {known}")
         for one in known:
             inside = _names(world.root / folder / one)
-            must(inside <= {"data", "disk.img", "volume.json", "snapshot.json"}, f"{folder}/{one} holds {inside}")
+            must(inside <= _OURS, f"{folder}/{one} holds {inside}")
     must(not _names(world.root / "trash"), f"trash: {_names(world.root / 'trash')}")
     must(not _names(world.root / "browse"), f"views: {_names(world.root / 'browse')}")
     operations = {f"{one.id}.json" for one in volumes}
