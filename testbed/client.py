@@ -14,6 +14,8 @@ from lightkube.models.authentication_v1 import TokenRequestSpec
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import ServiceAccountToken
 
+from testbed.slots import Endpoint
+
 _MANAGER = "volrewind-testbed"
 _TOKEN_SECONDS = 365 * 86400  # an instance may be left running
 _PROBE_SECONDS = 5.0
@@ -29,10 +31,10 @@ def connected(kubeconfig: Path, token: str | None = None) -> Iterator[Client]:
         yield client
 
 
-def is_ready(port: int, authority: Path) -> bool:
-    """Tell whether the API server on this port says that all is well."""
+def is_ready(endpoint: Endpoint, authority: Path) -> bool:
+    """Tell whether the API server there says that all is well."""
     trust = ssl.create_default_context(cafile=str(authority))
-    connection = http.client.HTTPSConnection("127.0.0.1", port, context=trust, timeout=_PROBE_SECONDS)
+    connection = http.client.HTTPSConnection(endpoint.address, endpoint.port, context=trust, timeout=_PROBE_SECONDS)
     try:
         connection.request("GET", "/readyz")
         return connection.getresponse().status == http.client.OK

@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from testbed.pki import Authority, Certificate
-from testbed.slots import Port, Slot
-
-_SERVICES = "10.96.0.0/16"
+from testbed.slots import Endpoint, Port, Slot
 
 
 @dataclass(frozen=True)
@@ -36,16 +34,16 @@ def etcd(slot: Slot, data: Path) -> list[str]:
     ]
 
 
-def apiserver(slot: Slot, known: Certificates) -> list[str]:
+def apiserver(slot: Slot, endpoint: Endpoint, known: Certificates) -> list[str]:
     """Return kube-apiserver's arguments: TLS, RBAC and node authorization as any real cluster has them."""
     accounts = known.authority.service_accounts
     return [
         f"--etcd-servers=http://127.0.0.1:{slot.port(Port.ETCD)}",
-        "--bind-address=127.0.0.1",
-        "--advertise-address=127.0.0.1",
-        f"--secure-port={slot.port(Port.APISERVER)}",
+        f"--bind-address={endpoint.address}",
+        f"--advertise-address={endpoint.address}",
+        f"--secure-port={endpoint.port}",
         "--endpoint-reconciler-type=none",  # it would refuse to announce a loopback address
-        f"--service-cluster-ip-range={_SERVICES}",
+        f"--service-cluster-ip-range={slot.services}",
         "--allow-privileged=true",
         "--authorization-mode=Node,RBAC",
         "--enable-admission-plugins=NodeRestriction",

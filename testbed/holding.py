@@ -11,10 +11,10 @@ import shutil
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
-from testbed import images, node, plane
+from testbed import images, network, node, plane
 from testbed.binaries import be_built
 from testbed.place import Instance, Kind, Place
 from testbed.processes import processes
@@ -53,21 +53,26 @@ def _end(number: int, _frame: object) -> None:
 
 
 def _hold(place: Place, kind: Kind, held: ExitStack, *, while_used: bool) -> None:
-    groups = [held.enter_context(processes(place.logs))]
-    slot = held.enter_context(claimed())
-    started = plane.be_up(_new(place.data / "plane"), be_built(print), slot, groups[0])
-    init = None
+    slot, binaries = held.enter_context(claimed()), be_built(print)
+    programs = held.enter_context(processes(place.logs))
     if kind is Kind.NODE:
-        wanted = [*images.basic(started.binaries), *images.driver(started.binaries)]
-        worker = held.enter_context(node.running(started, _new(place.data / "node"), wanted))
-        groups.append(worker.programs)
-        init = worker.enclosure.init
-    place.write(Instance(kind, os.getpid(), started.admin, started.binaries.top / "bin", init))
+        network.be_linked(programs, binaries.program("pause"), slot)
+    endpoint = slot.service if kind is Kind.NODE else slot.loopback
+    started = plane.be_up(_new(place.data / "plane"), binaries, slot, endpoint, programs)
+    worker = held.enter_context(_node(started, _new(place.data / "node"))) if kind is Kind.NODE else None
+    init = worker.enclosure.init if worker else None
+    place.write(Instance(kind, os.getpid(), started.admin, binaries.top / "bin", init))
     held.callback(place.forget)
     while not (while_used and _is_given_up(place, held)):
-        for programs in groups:
-            programs.check()
+        programs.check()
+        if worker:
+            worker.programs.check()
         _CLOCK.sleep(_LOOK_SECONDS)
+
+
+def _node(started: plane.Plane, directory: Path) -> AbstractContextManager[node.Node]:
+    wanted = [*images.basic(started.binaries), *images.driver(started.binaries)]
+    return node.running(started, directory, wanted)
 
 
 def _is_given_up(place: Place, held: ExitStack) -> bool:

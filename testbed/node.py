@@ -10,7 +10,7 @@ from pathlib import Path
 from lightkube import Client
 from lightkube.resources.core_v1 import Node as NodeResource
 
-from testbed import cgroups, components, containerd, kubelet
+from testbed import cgroups, components, containerd, kubelet, loops
 from testbed.client import connected
 from testbed.enclosure import Enclosure, enclosed
 from testbed.oci import Image, write_archive
@@ -71,6 +71,7 @@ def _swept(directory: Path) -> Iterator[None]:
 def be_swept(directory: Path) -> None:
     """Remove what a node that runs no more left outside of its `directory`; there need be neither."""
     cgroups.be_absent(containerd.containers(directory / _DISKS[containerd.ROOT]))
+    loops.be_detached(directory / _DISKS[POOLS])
 
 
 def _start_scheduler(plane: Plane, programs: Processes) -> None:

@@ -9,7 +9,7 @@ from volrewind.system.process import run
 
 _DAYS = "3650"  # an instance may be left running; nothing in it is worth an expiry
 _KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-_SERVER_NAMES = "DNS:localhost,DNS:kubernetes.default.svc,IP:127.0.0.1,IP:10.96.0.1"
+_SERVER_NAMES = "DNS:localhost,DNS:kubernetes.default.svc,IP:127.0.0.1"
 
 
 @dataclass(frozen=True)
@@ -55,10 +55,12 @@ class Authority:
         subject = (f"/O={group}" if group else "") + f"/CN={user}"
         return self._signed(name, subject, "extendedKeyUsage=clientAuth")
 
-    def server(self, name: str, user: str, group: str = "") -> Certificate:
-        """Return a new certificate for a server on 127.0.0.1, which is also the client `user` of `group`."""
+    def server(self, name: str, user: str, *, group: str = "", address: str = "127.0.0.1") -> Certificate:
+        """Return a new certificate for a server at 127.0.0.1 and `address`, which is also the client `user` of `group`."""
         subject = (f"/O={group}" if group else "") + f"/CN={user}"
-        return self._signed(name, subject, "extendedKeyUsage=serverAuth,clientAuth", f"subjectAltName={_SERVER_NAMES}")
+        return self._signed(
+            name, subject, "extendedKeyUsage=serverAuth,clientAuth", f"subjectAltName={_SERVER_NAMES},IP:{address}"
+        )
 
     def _signed(self, name: str, subject: str, *extensions: str) -> Certificate:
         made = Certificate(self.directory, name)

@@ -19,7 +19,7 @@ from testbed.components import Certificates
 from testbed.kubeconfig import Cluster
 from testbed.pki import Authority, new_authority
 from testbed.processes import Processes
-from testbed.slots import Port, Slot
+from testbed.slots import Endpoint, Slot
 
 _START_SECONDS = 120.0  # 6 s when nobody else is busy
 
@@ -31,14 +31,15 @@ class Plane:
     directory: Path
     binaries: Binaries
     slot: Slot
+    endpoint: Endpoint
     programs: Processes
     authority: Authority
 
     @property
     def cluster(self) -> Cluster:
-        """Where its API server is."""
-        port = self.slot.port(Port.APISERVER)
-        return Cluster(f"https://127.0.0.1:{port}", self.authority.certificate, self.directory)
+        """What a client of its API server has to know."""
+        url = f"https://{self.endpoint.address}:{self.endpoint.port}"
+        return Cluster(url, self.authority.certificate, self.directory)
 
     @property
     def admin(self) -> Path:
@@ -54,14 +55,14 @@ class Plane:
         self.programs.wait_until(true, what, _START_SECONDS, of=of)
 
 
-def be_up(directory: Path, binaries: Binaries, slot: Slot, programs: Processes) -> Plane:
-    """Return a control plane that serves snapshots, started in the existing `directory`.
+def be_up(directory: Path, binaries: Binaries, slot: Slot, endpoint: Endpoint, programs: Processes) -> Plane:
+    """Return a control plane that serves snapshots, started in the existing `directory`; `endpoint` is one of the slot's.
 
     Raises:
         ToolFailed: a program ended; the end of its log is in the message.
         TimedOut: something did not come up; the end of its log is in the message.
     """
-    plane = Plane(directory, binaries, slot, programs, new_authority(directory / "pki"))
+    plane = Plane(directory, binaries, slot, endpoint, programs, new_authority(directory / "pki"))
     plane.cluster.with_certificate("admin", plane.authority.client("admin", "admin", group="system:masters"))
     _start_storage_and_api(plane)
     with connected(plane.admin) as admin:
@@ -73,13 +74,13 @@ def be_up(directory: Path, binaries: Binaries, slot: Slot, programs: Processes) 
 def _start_storage_and_api(plane: Plane) -> None:
     authority, slot, start = plane.authority, plane.slot, plane.programs.start
     client = authority.client("kubelet-client", "kube-apiserver-kubelet-client", group="system:masters")
-    known = Certificates(authority, authority.server("apiserver", "kube-apiserver"), client)
+    server = authority.server("apiserver", "kube-apiserver", address=plane.endpoint.address)
+    known = Certificates(authority, server, client)
     etcd, api = plane.binaries.program("etcd"), plane.binaries.program("kube-apiserver")
     # What they hold is gone with the instance; told to end, the API server would wait for its clients for 10 s and more.
     start("etcd", [etcd, *components.etcd(slot, plane.directory / "etcd")], stop_signal=signal.SIGKILL)
-    start("kube-apiserver", [api, *components.apiserver(slot, known)], stop_signal=signal.SIGKILL)
-    port = slot.port(Port.APISERVER)
-    plane.wait_until(lambda: is_ready(port, authority.certificate), "the API server", of="kube-apiserver")
+    start("kube-apiserver", [api, *components.apiserver(slot, plane.endpoint, known)], stop_signal=signal.SIGKILL)
+    plane.wait_until(lambda: is_ready(plane.endpoint, authority.certificate), "the API server", of="kube-apiserver")
 
 
 def _start_controllers(plane: Plane, admin: Client) -> None:

@@ -1,4 +1,4 @@
-"""A number that nobody else on this machine has: an instance's ports and subnet come from it."""
+"""A number that nobody else on this machine has: an instance's ports and addresses come from it."""
 
 from __future__ import annotations
 
@@ -27,6 +27,14 @@ class Port(IntEnum):
 
 
 @dataclass(frozen=True)
+class Endpoint:
+    """Where an API server listens."""
+
+    address: str
+    port: int
+
+
+@dataclass(frozen=True)
 class Slot:
     """A place for one instance, from 0."""
 
@@ -39,6 +47,26 @@ class Slot:
     def ports(self) -> list[int]:
         """Return all of its ports."""
         return [self.port(port) for port in Port]
+
+    @property
+    def services(self) -> str:
+        """The addresses of the services."""
+        return f"10.96.{self.number}.0/24"
+
+    @property
+    def loopback(self) -> Endpoint:
+        """Where an API server listens that no Pod needs to reach."""
+        return Endpoint("127.0.0.1", self.port(Port.APISERVER))
+
+    @property
+    def service(self) -> Endpoint:
+        """Where Pods look for it: the service `kubernetes` has the first address of all."""
+        return Endpoint(f"10.96.{self.number}.1", 443)
+
+    @property
+    def link(self) -> str:
+        """The name of the link that has this address."""
+        return f"testbed{self.number}"
 
     @property
     def subnet(self) -> str:

@@ -19,6 +19,7 @@ from lightkube.resources.rbac_authorization_v1 import Role, RoleBinding
 from testbed import instances
 from testbed.binaries import find_built
 from testbed.client import connected, token_of
+from testbed.enclosure import Enclosure
 from testbed.place import Instance, Kind, Place
 
 OWN_CLUSTER = "VOLREWIND_TEST_KUBECONFIG"  # never KUBECONFIG: nobody's production shall meet these tests by accident
@@ -31,6 +32,13 @@ class Cluster:
 
     kubeconfig: Path  # of somebody who may do everything
     instance: Instance | None  # None: it is the user's own, and there is no looking behind it
+
+    @property
+    def inside(self) -> Enclosure:
+        """Where the node's processes live; the test is skipped when there is no looking in there."""
+        if self.instance is None or self.instance.init is None:
+            pytest.skip("only our own node can be looked into")
+        return Enclosure(self.instance.init)
 
 
 def a_cluster(kind: Kind, temporary: pytest.TempPathFactory) -> Iterator[Cluster]:
@@ -51,6 +59,18 @@ def skip_unless_built() -> None:
         pytest.skip("Kubernetes is not built here: python -m testbed build")
 
 
+def programs_of(place: Place) -> list[str]:
+    """Return the commands of the processes that belong to an instance: its holder, and all that are told its files."""
+    commands = []
+    for one in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            commands.append(one.read_text().replace("\0", " "))
+        except OSError:  # it ended meanwhile
+            continue
+    ours = (str(place.data), f"testbed.holding {place.top}")
+    return [command for command in commands if any(name in command for name in ours)]
+
+
 @pytest.fixture(scope="session")
 def admin(cluster: Cluster) -> Iterator[Client]:
     """A client that may do everything."""
@@ -68,17 +88,23 @@ def namespace(admin: Client) -> Iterator[str]:
 
 
 @pytest.fixture
-def account(cluster: Cluster, admin: Client, namespace: str) -> Iterator[Callable[..., Client]]:
-    """Make clients that are a new ServiceAccount of the namespace, with just these rights in it."""
+def account(admin: Client, namespace: str) -> Callable[..., str]:
+    """Make ServiceAccounts of the namespace that have just these rights in it, and return their names."""
+
+    def make(*rules: PolicyRule) -> str:
+        name = f"account-{uuid.uuid4().hex[:8]}"
+        admin.create(ServiceAccount(metadata=ObjectMeta(name=name)), namespace=namespace)
+        _grant(admin, namespace, name, rules)
+        return name
+
+    return make
+
+
+@pytest.fixture
+def as_account(cluster: Cluster, admin: Client, namespace: str) -> Iterator[Callable[[str], Client]]:
+    """Make clients that are a ServiceAccount of the namespace."""
     with ExitStack() as clients:
-
-        def make(*rules: PolicyRule) -> Client:
-            name = f"account-{uuid.uuid4().hex[:8]}"
-            admin.create(ServiceAccount(metadata=ObjectMeta(name=name)), namespace=namespace)
-            _grant(admin, namespace, name, rules)
-            return clients.enter_context(connected(cluster.kubeconfig, token_of(admin, name, namespace)))
-
-        yield make
+        yield lambda name: clients.enter_context(connected(cluster.kubeconfig, token_of(admin, name, namespace)))
 
 
 def _grant(admin: Client, namespace: str, account: str, rules: tuple[PolicyRule, ...]) -> None:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from clusters import skip_unless_built
+from clusters import programs_of, skip_unless_built
 from lightkube.resources.core_v1 import Namespace
 
 from testbed import instances
@@ -24,7 +24,7 @@ from volrewind.errors import ToolFailed
 pytestmark = pytest.mark.cluster
 
 REPOSITORY = Path(__file__).parents[2]
-_USES_ONE_AND_WAITS = """
+_USES_ONE = """
 import sys, time
 from pathlib import Path
 from testbed import instances
@@ -74,7 +74,7 @@ def test_what_a_killed_holder_left_is_swept(tmp_path: Path) -> None:
     place = Place(tmp_path / "place")
     running = instances.be_up(place, Kind.PLANE, print)
     os.kill(running.holder, signal.SIGKILL)
-    wait_until(lambda: not _programs_of(place), "the end of all programs", clock=SystemClock(), deadline_seconds=30)
+    wait_until(lambda: not programs_of(place), "the end of all programs", clock=SystemClock(), deadline_seconds=30)
 
     instances.be_down(place)
 
@@ -84,7 +84,7 @@ def test_what_a_killed_holder_left_is_swept(tmp_path: Path) -> None:
 @contextmanager
 def _user(place: Place) -> Iterator[subprocess.Popen[str]]:
     """Give a process that uses the instance of a place, once it does."""
-    command = [sys.executable, "-c", _USES_ONE_AND_WAITS, place.top]
+    command = [sys.executable, "-c", _USES_ONE, place.top]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY) as user:
         try:
             assert user.stdout and user.stdout.readline()
@@ -94,15 +94,4 @@ def _user(place: Place) -> Iterator[subprocess.Popen[str]]:
 
 
 def _nothing_is_left(place: Place) -> bool:
-    return place.running() is None and not place.data.exists() and _programs_of(place) == []
-
-
-def _programs_of(place: Place) -> list[str]:
-    """Return the commands of all processes that were told of a place, but for those that use it."""
-    commands = []
-    for one in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            commands.append(one.read_text().replace("\0", " "))
-        except OSError:  # it ended meanwhile
-            continue
-    return [command for command in commands if str(place.top) in command and _USES_ONE_AND_WAITS not in command]
+    return place.running() is None and not place.data.exists() and programs_of(place) == []

@@ -32,8 +32,10 @@ def test_the_resources_of_snapshots_are_established(admin: Client) -> None:
         assert ("Established", "True") in {(one.type, one.status) for one in conditions}
 
 
-def test_an_account_without_rights_is_refused(account: Callable[..., Client], namespace: str) -> None:
-    nobody = account()
+def test_an_account_without_rights_is_refused(
+    account: Callable[..., str], as_account: Callable[[str], Client], namespace: str
+) -> None:
+    nobody = as_account(account())
 
     with pytest.raises(ApiError) as refused:
         list(nobody.list(Secret, namespace=namespace))
@@ -41,8 +43,10 @@ def test_an_account_without_rights_is_refused(account: Callable[..., Client], na
     assert refused.value.status.code == 403
 
 
-def test_an_account_may_do_what_it_was_granted_and_nothing_else(account: Callable[..., Client], namespace: str) -> None:
-    reader = account(PolicyRule(apiGroups=[""], resources=["configmaps"], verbs=["list"]))
+def test_an_account_may_do_what_it_was_granted_and_nothing_else(
+    account: Callable[..., str], as_account: Callable[[str], Client], namespace: str
+) -> None:
+    reader = as_account(account(PolicyRule(apiGroups=[""], resources=["configmaps"], verbs=["list"])))
 
     names = {one.metadata.name for one in reader.list(ConfigMap, namespace=namespace)}
     with pytest.raises(ApiError) as refused:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from clusters import Cluster, a_cluster, account, admin, namespace
+from clusters import Cluster, a_cluster, account, admin, as_account, namespace
 
 from testbed.place import Kind
 
-__all__ = ["account", "admin", "namespace"]
+__all__ = ["account", "admin", "as_account", "namespace"]
 
 
 @pytest.fixture(scope="session")
