@@ -9,7 +9,9 @@ VolrewindError                1  INTERNAL             500
 ├── Refused                   5  FAILED_PRECONDITION  409
 │   ├── AlreadyThere          5  ALREADY_EXISTS       409
 │   ├── InUse                 5  FAILED_PRECONDITION  409
+│   ├── BadSize               5  OUT_OF_RANGE         409
 │   └── NoSpace               5  RESOURCE_EXHAUSTED   507
+├── Busy                      1  ABORTED              409
 ├── NotSupported              1  UNIMPLEMENTED        501
 ├── ToolFailed                1  INTERNAL             500
 ├── Damaged                   1  DATA_LOSS            500
@@ -85,11 +87,24 @@ class InUse(Refused):
     """Processes or mounts still use the thing."""
 
 
+class BadSize(Refused):
+    """The thing cannot have this size, whatever the pool holds."""
+
+    grpc_code = "OUT_OF_RANGE"
+
+
 class NoSpace(Refused):
     """The pool could not honour the request, so it is refused before it is too late."""
 
     grpc_code = "RESOURCE_EXHAUSTED"
     http_status = 507
+
+
+class Busy(VolrewindError):
+    """Another request for the same thing is still being carried out; the same request again gets its answer."""
+
+    grpc_code = "ABORTED"
+    http_status = 409
 
 
 class NotSupported(VolrewindError):
