@@ -54,6 +54,7 @@ def test_mountinfo_is_read_with_its_escapes() -> None:
         source="/dev/loop3",
         device="7:3",
         options=("rw", "relatime"),
+        is_shared=True,
     )
     assert found[3].target == Path("/srv/with space\tand\\more")
     assert found[3].root == "/volumes/vol-1/data"

@@ -37,7 +37,7 @@ _READ_ONLY = 1 << 1
 _QUOTA_ENABLE_SIMPLE = 4
 _LIMIT_MAX_REFERENCED, _NO_LIMIT = 1, 2**64 - 1
 _ROOT_TREE, _QUOTA_TREE = 1, 8
-_INODE_ITEM, _ROOT_REF, _QGROUP_INFO = 1, 156, 242
+_INODE_ITEM, _ROOT_REF, _QGROUP_INFO, _QGROUP_LIMIT_ITEM = 1, 156, 242, 244
 _SUBVOLUME_ROOT_INODE = 256
 _FIRST_FREE, _LAST_FREE = 256, 2**64 - 256
 _SEARCH_BUFFER = 1 << 20
@@ -253,3 +253,13 @@ def charged_bytes(path: Path) -> dict[int, int]:
             item.offset: struct.unpack_from("=QQ", item.data)[1]
             for item in _search(fd, _QUOTA_TREE, objects=(0, 0), kinds=(_QGROUP_INFO, _QGROUP_INFO), path=path)
         }
+
+
+def limit_bytes(path: Path, subvolume_id: int) -> int | None:
+    """Return what a subvolume may be charged; None when nothing limits it."""
+    with directory_fd(path) as fd:
+        for item in _search(fd, _QUOTA_TREE, objects=(0, 0), kinds=(_QGROUP_LIMIT_ITEM, _QGROUP_LIMIT_ITEM), path=path):
+            if item.offset == subvolume_id:
+                limit = int(struct.unpack_from("=QQ", item.data)[1])
+                return None if limit in (0, _NO_LIMIT) else limit
+    return None

@@ -33,6 +33,28 @@ class Space(msgspec.Struct, frozen=True):
         return self.total_bytes - self.free_bytes
 
 
+class Usage(msgspec.Struct, frozen=True):
+    """How full something is for its users. `available_bytes` is what they may still write; no inodes means nobody counts."""
+
+    total_bytes: int
+    used_bytes: int
+    available_bytes: int
+    total_inodes: int = 0
+    used_inodes: int = 0
+
+
+def usage(path: Path) -> Usage:
+    """Return how full the file system that holds `path` is, as df(1) shows it."""
+    status = os.statvfs(path)
+    return Usage(
+        total_bytes=status.f_blocks * status.f_frsize,
+        used_bytes=(status.f_blocks - status.f_bfree) * status.f_frsize,
+        available_bytes=status.f_bavail * status.f_frsize,
+        total_inodes=status.f_files,
+        used_inodes=status.f_files - status.f_ffree,
+    )
+
+
 def space(path: Path) -> Space:
     """Return the space of the file system that holds `path`; what is reserved for root counts as absent, as in df(1)."""
     status = os.statvfs(path)

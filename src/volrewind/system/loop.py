@@ -153,3 +153,13 @@ def detach(device: Path) -> None:
 def grow(device: Path) -> None:
     """Make a loop device notice that its file has grown."""
     run(["losetup", "--set-capacity", device])
+
+
+def is_read_only(device: Path) -> bool:
+    """Tell whether nothing can be written to a block device."""
+    return Path(f"/sys/class/block/{device.name}/ro").read_text(encoding="ascii").strip() == "1"
+
+
+def be_read_only(device: Path, read_only: bool) -> None:
+    """Make a block device refuse writes, or take them again."""
+    run(["blockdev", "--setro" if read_only else "--setrw", device])

@@ -13,10 +13,16 @@ from volrewind.errors import InUse, Refused, ToolFailed
 from volrewind.system.process import run
 
 _ESCAPE = re.compile(r"\\([0-7]{3})")
+# What each mount of a file system may have for itself: mount(8), "FILESYSTEM-INDEPENDENT MOUNT OPTIONS", and MS_REMOUNT | MS_BIND
+# of mount(2).
+OWN_OPTIONS = frozenset({"ro", "rw", "nosuid", "nodev", "noexec", "noatime", "nodiratime", "relatime", "strictatime"})
 
 
 class Mount(msgspec.Struct, frozen=True):
-    """One line of /proc/self/mountinfo. `root` is the path inside the file system that stands at `target`."""
+    """One line of /proc/self/mountinfo. `root` is the path inside the file system that stands at `target`.
+
+    `is_shared` tells whether mounts below it show in other mount namespaces.
+    """
 
     target: Path
     root: str
@@ -24,6 +30,11 @@ class Mount(msgspec.Struct, frozen=True):
     source: str
     device: str
     options: tuple[str, ...]
+    is_shared: bool = False
+
+    def shows_the_same(self, other: Mount) -> bool:
+        """Tell whether both stand for the same directory, or file, of the same file system."""
+        return (self.device, self.root) == (other.device, other.root)
 
 
 def mounts() -> tuple[Mount, ...]:
@@ -57,6 +68,7 @@ def _mount(line: str) -> Mount:
         source=_plain(source),
         device=fields[2],
         options=tuple(fields[5].split(",")),
+        is_shared=any(field.startswith("shared:") for field in fields[6:]),
     )
 
 
@@ -97,17 +109,30 @@ def mount(source: Path | str, target: Path, *, filesystem: str = "", options: Se
     run(["mount", *kind, *(["-o", ",".join(options)] if options else []), source, target])
 
 
-def bind(source: Path, target: Path, *, read_only: bool = False) -> None:
-    """Show the directory `source` at `target` too."""
+def bind(source: Path, target: Path, *, read_only: bool = False, options: Sequence[str] = ()) -> None:
+    """Show the directory `source` at `target` too; `options` are of `OWN_OPTIONS`."""
     check_mount_point(target)
     run(["mount", "--bind", source, target])
-    if read_only:
-        be_read_only(target)
+    own = [*options, *(["ro"] if read_only else [])]
+    if own:
+        have_own_options(target, own)
+
+
+def bind_device(device: Path, target: Path) -> None:
+    """Show a device at `target` too, which must be an empty file."""
+    if mounted_at(target) or not target.is_file() or target.stat().st_size:
+        raise Refused(f"mount point {str(target)!r} is not an empty file")
+    run(["mount", "--bind", device, target])
 
 
 def be_read_only(target: Path) -> None:
     """Make one mount read-only; others of the same file system stay as they are."""
-    run(["mount", "-o", "remount,bind,ro", target])
+    have_own_options(target, ["ro"])
+
+
+def have_own_options(target: Path, options: Sequence[str]) -> None:
+    """Give one mount these of `OWN_OPTIONS` and no others; other mounts of the same file system stay as they are."""
+    run(["mount", "-o", ",".join(("remount", "bind", *options)), target])
 
 
 def check_mount_point(target: Path) -> None:
