@@ -149,9 +149,9 @@ def test_nothing_inside_is_mounted_with_discard(pool, new_volume, target) -> Non
 
 def test_a_block_volume_is_in_use_while_attached(pool, new_volume) -> None:
     volume = new_volume(pool, block=True)
-    device = pool.backend.be_attached(volume)
+    device = pool.backend.attach(volume)
     sectors = run(["blockdev", "--getss", device]).out
-    assert pool.backend.be_attached(volume) == device
+    assert pool.backend.attach(volume) == device
     fd = os.open(device, os.O_WRONLY)
     os.pwrite(fd, b"then", 0)
     os.close(fd)
@@ -165,7 +165,7 @@ def test_a_block_volume_is_in_use_while_attached(pool, new_volume) -> None:
         pool.delete_volume(volume)
     pool.unmount(volume, device)
     assert pool.backend.mounted_targets(volume) == ()
-    assert run(["blockdev", "--getss", pool.backend.be_attached(volume)]).out == sectors, "after a cut"
+    assert run(["blockdev", "--getss", pool.backend.attach(volume)]).out == sectors, "after a cut"
 
 
 def test_a_stale_device_goes_with_its_volume(pool, new_volume) -> None:

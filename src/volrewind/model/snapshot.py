@@ -34,7 +34,7 @@ class Purpose(Enum):
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """What a pool's record says of a snapshot.
 
-    `created` is when it was cut. `size_bytes`, `filesystem` and `block` are the
+    `created` is when it was cut. `size_bytes`, `filesystem`, `block` and `group_id` are the
     volume's at that time. `charged_bytes` is what the
     volume was charged at the cut (None: no quotas). `missing` are paths whose content it could not hold (nested
     subvolumes). `excludes` are the patterns that were left out. A snapshot on `hold` is never pruned or deleted.
@@ -53,6 +53,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     filesystem: str = ""
     block: bool = False
     epoch: int = 0
+    group_id: int | None = None
     hold: bool = False
     note: str = ""
     labels: dict[str, str] = {}

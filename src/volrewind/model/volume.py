@@ -19,7 +19,7 @@ class OriginKind(Enum):
 class Origin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where the data comes from; `path` is absolute, "" only for POOL.
 
-    `clone_of` is the id of the snapshot a clone was made from, "" for a volume made empty.
+    `clone_of` is the id of the snapshot (or volume) a clone was made from, "" for a volume made empty.
     """
 
     kind: OriginKind = OriginKind.POOL
@@ -32,7 +32,8 @@ class Volume(msgspec.Struct, frozen=True, kw_only=True):
 
     `size_bytes` is None when there is no limit. `filesystem` is what a user sees inside: "btrfs", "ext4",
     "xfs", "zfs", "copy", or "" for a raw block volume. `epoch` grows each time the content is replaced by a snapshot's,
-    so history is linear only within one epoch. `targets` are the mount points that come back after a reboot.
+    so history is linear only within one epoch. `targets` are the mount points that come back after a reboot. `group_id` is
+    the group that all it holds was given to; None when nobody asked.
     """
 
     id: str
@@ -44,4 +45,5 @@ class Volume(msgspec.Struct, frozen=True, kw_only=True):
     origin: Origin = Origin()
     epoch: int = 0
     targets: tuple[str, ...] = ()
+    group_id: int | None = None
     labels: dict[str, str] = {}

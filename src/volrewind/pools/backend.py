@@ -17,7 +17,7 @@ from volrewind.model.capability import Capability
 from volrewind.model.snapshot import Snapshot
 from volrewind.model.volume import OriginKind, Volume
 from volrewind.system.files import sync_directory
-from volrewind.system.filesystem import Space, space
+from volrewind.system.filesystem import Space, Usage, space, usage
 
 
 class Backend(ABC):
@@ -30,6 +30,7 @@ class Backend(ABC):
     kind: ClassVar[str]
     capabilities: ClassVar[frozenset[Capability]]
     filesystem: ClassVar[str] = ""  # what a user sees inside a volume, unless another is asked for
+    mount_options: ClassVar[frozenset[str]] = frozenset()  # those a mount of a volume may be given
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -41,6 +42,15 @@ class Backend(ABC):
     def snapshot_place(self, snapshot_id: str) -> Path:
         """Return the directory that belongs to a snapshot in the pool."""
         return self.root / "snapshots" / snapshot_id
+
+    @property
+    def filesystems(self) -> frozenset[str]:
+        """What a user may see inside a volume."""
+        return frozenset({self.filesystem})
+
+    def smallest_bytes(self, filesystem: str) -> int:
+        """Return the smallest size of a volume with this inside, "" for raw blocks."""
+        return 1
 
     def check_place(self) -> None:
         """Refuse a root whose file system cannot carry this backend, though it is of the right kind."""
@@ -96,8 +106,8 @@ class Backend(ABC):
         """Give a volume a new size while it is in use; `volume.size_bytes` is the old one."""
         raise NotSupported(f"volumes of a {self.kind} pool have no size")
 
-    def mount(self, volume: Volume, target: Path, *, read_only: bool = False) -> None:
-        """Mount a volume at an empty directory (VOLUMES)."""
+    def mount(self, volume: Volume, target: Path, *, read_only: bool = False, options: tuple[str, ...] = ()) -> None:
+        """Mount a volume at an empty directory (VOLUMES); `options` are of `mount_options`."""
         raise NotSupported(f"volumes of a {self.kind} pool cannot be mounted")
 
     def unmount(self, volume: Volume, target: Path) -> None:
@@ -107,6 +117,14 @@ class Backend(ABC):
     def mounted_targets(self, volume: Volume) -> tuple[Path, ...]:
         """Return where this process sees the volume mounted for its users (never where we look into it ourselves)."""
         return ()
+
+    def attach(self, volume: Volume) -> Path:
+        """Return the device that a block volume is (BLOCK), which `unmount` lets go."""
+        raise NotSupported(f"volumes of a {self.kind} pool are no devices")
+
+    def usage(self, volume: Volume, target: Path) -> Usage:
+        """Return how full a volume is for those who use it where it is mounted."""
+        return usage(target)
 
     def nested(self, volume: Volume) -> tuple[str, ...]:
         """Return the paths inside the volume whose content a cut would not hold."""

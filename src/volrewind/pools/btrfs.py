@@ -14,8 +14,9 @@ from volrewind.model.capability import Capability
 from volrewind.model.snapshot import Snapshot
 from volrewind.model.volume import OriginKind, Volume
 from volrewind.pools.backend import Backend, live_path
-from volrewind.system import btrfs, mounts
+from volrewind.system import btrfs, filesystem, mounts
 from volrewind.system.files import directory_fd, exchange, sync_directory
+from volrewind.system.filesystem import Usage
 from volrewind.system.process import run
 
 
@@ -27,6 +28,7 @@ class BtrfsBackend(Backend):
 
     kind: ClassVar[str] = "btrfs"
     filesystem: ClassVar[str] = "btrfs"
+    mount_options: ClassVar[frozenset[str]] = mounts.OWN_OPTIONS
     capabilities: ClassVar[frozenset[Capability]] = frozenset(
         {
             Capability.INSTANT,
@@ -94,8 +96,8 @@ class BtrfsBackend(Backend):
     def resize(self, volume: Volume, size_bytes: int) -> None:
         """Nothing but the limit, which the pool sets anew."""
 
-    def mount(self, volume: Volume, target: Path, *, read_only: bool = False) -> None:
-        mounts.bind(live_path(self, volume), target, read_only=read_only)
+    def mount(self, volume: Volume, target: Path, *, read_only: bool = False, options: tuple[str, ...] = ()) -> None:
+        mounts.bind(live_path(self, volume), target, read_only=read_only, options=options)
 
     def unmount(self, volume: Volume, target: Path) -> None:
         if target.resolve() in self.mounted_targets(volume):
@@ -124,6 +126,16 @@ class BtrfsBackend(Backend):
 
     def nested(self, volume: Volume) -> tuple[str, ...]:
         return btrfs.nested_subvolumes(live_path(self, volume))
+
+    def usage(self, volume: Volume, target: Path) -> Usage:
+        """Return what its limit leaves, or the pool when that is less: the file system itself knows only the pool."""
+        pool = filesystem.usage(target)
+        charged = self.charged_bytes(volume)
+        limit = btrfs.limit_bytes(self.root, btrfs.info(live_path(self, volume)).id) if charged is not None else None
+        if charged is None or limit is None or volume.size_bytes is None:
+            return pool
+        left = min(max(limit - charged, 0), pool.available_bytes, volume.size_bytes)
+        return Usage(volume.size_bytes, volume.size_bytes - left, left)
 
     def charged_bytes(self, volume: Volume) -> int | None:
         if not self._has_limits or volume.origin.kind is OriginKind.DIRECT:

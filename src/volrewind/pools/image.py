@@ -28,9 +28,12 @@ from volrewind.pools.backend import Backend
 from volrewind.pools.views import new_view, sweep_views
 from volrewind.system import filesystem, loop, mounts, reflink
 from volrewind.system.files import locked, remove_file, sync_directory, sync_file, sync_file_system
+from volrewind.system.filesystem import Usage
 
 # mkfs.xfs refuses less than 300 MiB (xfsprogs 6.1); under 16 MiB little is left beside an ext4's journal.
 SMALLEST_BYTES = {"ext4": 16 * 2**20, "xfs": 300 * 2**20, "": 2**20}
+# Beyond those of every mount: what is safe for any content, and costs only speed (ext4(5), xfs(5)).
+_MOUNT_OPTIONS = frozenset({"sync", "dirsync", "lazytime", "data=ordered", "data=journal"})
 # From here on a cut takes more than a second, and writers wait that long (measured November 2026).
 MANY_EXTENTS = 50_000
 # XFS shares blocks of this size, so files are rounded up to it, and loop devices have sectors of it: direct
@@ -49,6 +52,7 @@ class ImageBackend(Backend):
 
     kind: ClassVar[str] = "image"
     filesystem: ClassVar[str] = "ext4"
+    mount_options: ClassVar[frozenset[str]] = mounts.OWN_OPTIONS | _MOUNT_OPTIONS
     capabilities: ClassVar[frozenset[Capability]] = frozenset(
         {
             Capability.ATOMIC,
@@ -64,6 +68,13 @@ class ImageBackend(Backend):
         super().__init__(root)
         self._clock = clock or SystemClock()
         self._views = root / "browse"
+
+    @property
+    def filesystems(self) -> frozenset[str]:
+        return frozenset(SMALLEST_BYTES) - {""}
+
+    def smallest_bytes(self, filesystem: str) -> int:
+        return SMALLEST_BYTES.get(filesystem, 1)
 
     def check_place(self) -> None:
         if not reflink.can_reflink(self.root):
@@ -219,12 +230,12 @@ class ImageBackend(Backend):
 
     # mounts for users
 
-    def mount(self, volume: Volume, target: Path, *, read_only: bool = False) -> None:
+    def mount(self, volume: Volume, target: Path, *, read_only: bool = False, options: tuple[str, ...] = ()) -> None:
         if volume.block:
             raise NotSupported(f"volume {volume.name!r} is a block device and cannot be mounted")
-        self._mount(self._live(volume), volume.filesystem, target)
+        self._mount(self._live(volume), volume.filesystem, target, options=options)
         if read_only:
-            mounts.be_read_only(target)
+            mounts.have_own_options(target, [*(one for one in options if one in mounts.OWN_OPTIONS), "ro"])
 
     def unmount(self, volume: Volume, target: Path) -> None:
         """Unmount it at `target`; for a block volume `target` is its loop device, which is let go."""
@@ -242,8 +253,8 @@ class ImageBackend(Backend):
             return loop.devices_of(image)
         return tuple(mount.target for _, mount in _mounts_of(image) if not self._is_view(mount))
 
-    def be_attached(self, volume: Volume) -> Path:
-        """Return the loop device of a block volume; it stays until unmounted, or the host restarts."""
+    def attach(self, volume: Volume) -> Path:
+        """Return its loop device, which stays until it is let go or the host restarts."""
         image = self._live(volume)
         with self._attaching(image):
             devices = loop.devices_of(image)
@@ -253,6 +264,12 @@ class ImageBackend(Backend):
         return mount.target.is_relative_to(self._views.resolve())
 
     # what it takes
+
+    def usage(self, volume: Volume, target: Path) -> Usage:
+        """Return what its own file system says; nobody knows how much of a block volume is in use."""
+        if volume.block:
+            return Usage(volume.size_bytes or 0, 0, 0)
+        return filesystem.usage(target)
 
     def held_bytes(self, snapshot: Snapshot) -> tuple[int, int]:
         """Ask FIEMAP. What two snapshots share counts for neither, though deleting both frees it."""

@@ -18,7 +18,7 @@ import msgspec
 from msgspec.structs import replace
 
 from volrewind.clock import Clock
-from volrewind.errors import AlreadyThere, InUse, NoSpace, NotFound, NotSupported, Refused
+from volrewind.errors import AlreadyThere, BadSize, InUse, NoSpace, NotFound, NotSupported, Refused, UsageError
 from volrewind.model.capability import Capability
 from volrewind.model.names import check_name, snapshot_name
 from volrewind.model.quantity import format_size
@@ -26,8 +26,9 @@ from volrewind.model.snapshot import Consistency, Purpose, Snapshot
 from volrewind.model.volume import Origin, Volume
 from volrewind.plan.limits import moving_limit, reserve_bytes
 from volrewind.pools.backend import Backend
-from volrewind.pools.records import Content, Damage, Records
+from volrewind.pools.records import Content, Damage, Records, is_our_id
 from volrewind.system.files import locked, remove_file, rename_new, sync_directory
+from volrewind.system.ownership import be_owned_by_group
 
 DEFAULT_DEADLINE_SECONDS = 300.0
 
@@ -130,6 +131,30 @@ class Pool:
         """
         return _one(self.snapshots(), name_or_id, f"snapshot {name_or_id!r} is not in pool {self.name!r}")
 
+    def volume_of(self, volume_id: str) -> Volume:
+        """Return the volume with this id, which may be any text.
+
+        Raises:
+            NotFound: there is none.
+            Damaged: its record cannot be trusted.
+        """
+        volume = self._records.volume(volume_id) if is_our_id(volume_id) else None
+        if volume is None:
+            raise NotFound(f"volume {volume_id[:80]!r} is not in pool {self.name!r}")
+        return volume
+
+    def snapshot_of(self, snapshot_id: str) -> Snapshot:
+        """Return the snapshot with this id, which may be any text.
+
+        Raises:
+            NotFound: there is none.
+            Damaged: its record cannot be trusted.
+        """
+        snapshot = self._records.snapshot(snapshot_id) if is_our_id(snapshot_id) else None
+        if snapshot is None:
+            raise NotFound(f"snapshot {snapshot_id[:80]!r} is not in pool {self.name!r}")
+        return snapshot
+
     def space(self) -> PoolSpace:
         """Return the pool's space now."""
         return self._space(self.content())
@@ -165,35 +190,58 @@ class Pool:
 
         The size defaults to the source volume's and is never smaller.
         """
-        check_name(new.name, "volume name")
         with self._changing() as content:
-            snapshot = _one(content.snapshots, snapshot.id, f"snapshot {snapshot.name!r} is gone")
-            origin = replace(new.origin, clone_of=snapshot.id)
-            volume = self._planned(_dressed(new, snapshot, origin), content)
-            if snapshot.size_bytes and volume.size_bytes and volume.size_bytes < snapshot.size_bytes:
-                raise Refused(
-                    f"size {format_size(volume.size_bytes)} is smaller than snapshot {snapshot.name!r} "
-                    f"({format_size(snapshot.size_bytes)})"
-                )
-            self._check_promise(volume.size_bytes, content)
-            with self._making(self.backend.volume_place(volume.id)):
-                self.backend.clone(snapshot, volume)
-                self._records.write(volume)
-            self._move_limit(volume)
+            return self._cloned(
+                _one(content.snapshots, snapshot.id, f"snapshot {snapshot.name!r} is gone"), new, content
+            )
+
+    def copy(self, source: Volume, new: NewVolume) -> Volume:
+        """Make a volume that holds what another holds at this moment, as `clone` does from a snapshot.
+
+        Raises:
+            Refused: nested subvolumes would be missing.
+        """
+        with self._changing() as content:
+            source = self._current(source)
+            moment = self._planned_snapshot(source, NewSnapshot(), content)
+            place = self.backend.snapshot_place(moment.id)
+            place.mkdir()
+            try:  # without a record it is gone after a crash, too
+                self.backend.cut(source, moment.id)
+                volume = self._cloned(moment, new, content, clone_of=source.id)
+            finally:
+                self._discard(place)
+            self._move_limit(source, self.backend.charged_bytes(source))
+        return volume
+
+    def _cloned(self, snapshot: Snapshot, new: NewVolume, content: Content, *, clone_of: str = "") -> Volume:
+        check_name(new.name, "volume name")
+        origin = replace(new.origin, clone_of=clone_of or snapshot.id)
+        volume = replace(self._planned(_dressed(new, snapshot, origin), content), group_id=snapshot.group_id)
+        if snapshot.size_bytes and volume.size_bytes and volume.size_bytes < snapshot.size_bytes:
+            raise BadSize(
+                f"size {format_size(volume.size_bytes)} is smaller than snapshot {snapshot.name!r} "
+                f"({format_size(snapshot.size_bytes)})"
+            )
+        self._check_promise(volume.size_bytes, content)
+        with self._making(self.backend.volume_place(volume.id)):
+            self.backend.clone(snapshot, volume)
+            self._records.write(volume)
+        self._move_limit(volume)
         return volume
 
     def resize_volume(self, volume: Volume, size_bytes: int) -> Volume:
         """Give a volume a new size, in use or not.
 
         Raises:
-            Refused: a hard limit would shrink.
+            BadSize: a hard limit would shrink.
             NoSpace: the pool could not honour it.
         """
         with self._changing() as content:
             volume = self._current(volume)
             old = volume.size_bytes
             if Capability.LIMIT in self.capabilities and size_bytes < (old or 0):
-                raise Refused(
+                raise BadSize(
                     f"volume {volume.name!r} cannot shrink from {format_size(old)} to {format_size(size_bytes)}"
                 )
             self._check_promise(size_bytes - (old or 0), content)
@@ -232,15 +280,46 @@ class Pool:
             self._records.write(volume)
         return volume
 
+    def give_to_group(self, volume: Volume, group_id: int) -> Volume:
+        """Make all a volume holds belong to a group that may read and write it; once, since the record says so.
+
+        Snapshots and clones inherit that. A volume somebody writes to meanwhile may keep files of other groups.
+        """
+        if volume.group_id == group_id:
+            return volume
+        with self.backend.opened(volume) as data:  # without the pool's lock: this walks every file
+            be_owned_by_group(data, group_id)
+        with self._changing():
+            volume = replace(self._current(volume), group_id=group_id)
+            self._records.write(volume)
+        return volume
+
     # mounts
 
-    def mount(self, volume: Volume, target: Path, *, read_only: bool = False, remember: bool = True) -> Volume:
+    def check_mount_options(self, options: tuple[str, ...]) -> None:
+        """Refuse options that a mount of a volume may not have."""
+        if unknown := sorted(set(options) - self.backend.mount_options):
+            raise UsageError(
+                f"mount option {unknown[0]!r} is not for volumes of pool {self.name!r}",
+                hint=f"use: {', '.join(sorted(self.backend.mount_options))}",
+            )
+
+    def mount(
+        self,
+        volume: Volume,
+        target: Path,
+        *,
+        read_only: bool = False,
+        remember: bool = True,
+        options: tuple[str, ...] = (),
+    ) -> Volume:
         """Mount a volume at an empty directory; `remember` brings it back whenever the pool is mounted."""
         self._must_carry_volumes()
+        self.check_mount_options(options)
         with self._changing():
             volume = self._current(volume)
             if target.resolve() not in self.backend.mounted_targets(volume):  # a dead process may have come that far
-                self.backend.mount(volume, target, read_only=read_only)
+                self.backend.mount(volume, target, read_only=read_only, options=options)
             if remember and str(target) not in volume.targets:
                 volume = replace(volume, targets=(*volume.targets, str(target)))
                 self._records.write(volume)
@@ -256,6 +335,18 @@ class Pool:
                 volume = replace(volume, targets=tuple(one for one in volume.targets if one != str(target)))
                 self._records.write(volume)
         return volume
+
+    def attach(self, volume: Volume) -> Path:
+        """Return the device that a block volume is, which stays until `detach`; asking again is fine."""
+        with self._changing():
+            return self.backend.attach(self._current(volume))
+
+    def detach(self, volume: Volume) -> None:
+        """Let a block volume's device go, which nobody may use any more."""
+        with self._changing():
+            volume = self._current(volume)
+            for device in self.backend.mounted_targets(volume):
+                self.backend.unmount(volume, device)
 
     # snapshots
 
@@ -318,7 +409,7 @@ class Pool:
             snapshot = _one(content.snapshots, snapshot.id, f"snapshot {snapshot.name!r} is gone")
             if targets := self.backend.mounted_targets(volume):
                 raise InUse(f"volume {volume.name!r} is mounted at {str(targets[0])!r}")
-            volume = replace(volume, epoch=volume.epoch + 1)
+            volume = replace(volume, epoch=volume.epoch + 1, group_id=snapshot.group_id)
             self._records.write(volume)  # before the swap: a new epoch without one is harmless, the reverse is not
             self.backend.replace(volume, snapshot)
             self._move_limit(volume)
@@ -393,6 +484,11 @@ class Pool:
             raise AlreadyThere(f"volume {new.name!r} is in pool {self.name!r} already")
         if new.block and Capability.BLOCK not in self.capabilities:
             raise NotSupported(f"pool {self.name!r} has no block volumes", hint="an image pool has")
+        if new.filesystem and new.filesystem not in self.backend.filesystems:
+            raise UsageError(
+                f"a volume of pool {self.name!r} cannot hold {new.filesystem!r}",
+                hint=f"choose {' or '.join(sorted(self.backend.filesystems))}",
+            )
         return Volume(
             id=f"vol-{uuid.uuid4().hex[:16]}",
             name=new.name,
@@ -427,6 +523,7 @@ class Pool:
             filesystem=volume.filesystem,
             block=volume.block,
             epoch=volume.epoch,
+            group_id=volume.group_id,
             note=new.note,
             labels=new.labels,
             excludes=new.excludes,

@@ -59,6 +59,14 @@ class Records(Protocol):
         """
         ...
 
+    def snapshot(self, snapshot_id: str) -> Snapshot | None:
+        """Return one snapshot; None when there is none.
+
+        Raises:
+            Damaged: its record cannot be trusted.
+        """
+        ...
+
     def write(self, record: Volume | Snapshot) -> None:
         """Make a record durable."""
         ...
@@ -109,6 +117,9 @@ class FileRecords:
     def volume(self, volume_id: str) -> Volume | None:
         return _read(self._root / "volumes" / volume_id, Volume)
 
+    def snapshot(self, snapshot_id: str) -> Snapshot | None:
+        return _read(self._root / "snapshots" / snapshot_id, Snapshot)
+
     def write(self, record: Volume | Snapshot) -> None:
         write_durably(self._file(record), msgspec.json.format(msgspec.json.encode(record)))
 
@@ -157,6 +168,10 @@ class MemoryRecords(msgspec.Struct):
     def volume(self, volume_id: str) -> Volume | None:
         record = self.records.get(volume_id)
         return record if isinstance(record, Volume) else None
+
+    def snapshot(self, snapshot_id: str) -> Snapshot | None:
+        record = self.records.get(snapshot_id)
+        return record if isinstance(record, Snapshot) else None
 
     def write(self, record: Volume | Snapshot) -> None:
         self.records[record.id] = record

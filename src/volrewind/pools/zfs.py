@@ -38,6 +38,7 @@ class ZfsBackend(Backend):
 
     kind: ClassVar[str] = "zfs"
     filesystem: ClassVar[str] = "zfs"
+    mount_options: ClassVar[frozenset[str]] = mounts.OWN_OPTIONS
     capabilities: ClassVar[frozenset[Capability]] = frozenset(
         {
             Capability.INSTANT,
@@ -101,9 +102,9 @@ class ZfsBackend(Backend):
 
     # mounts
 
-    def mount(self, volume: Volume, target: Path, *, read_only: bool = False) -> None:
+    def mount(self, volume: Volume, target: Path, *, read_only: bool = False, options: tuple[str, ...] = ()) -> None:
         zfs.be_mounted(self._volume(volume.id))
-        mounts.bind(live_path(self, volume), target, read_only=read_only)
+        mounts.bind(live_path(self, volume), target, read_only=read_only, options=options)
 
     def unmount(self, volume: Volume, target: Path) -> None:
         if target.resolve() in self.mounted_targets(volume):

@@ -1,0 +1,10 @@
+"""Labels that records carry so that a lost cluster can be told what its volumes and snapshots were called."""
+
+from __future__ import annotations
+
+CSI_NAME = "volrewind.io/csi-name"  # what the driver was asked to call it
+NAMESPACE = "volrewind.io/namespace"
+CLAIM = "volrewind.io/claim"
+PERSISTENT_VOLUME = "volrewind.io/persistent-volume"
+SNAPSHOT = "volrewind.io/snapshot"
+SNAPSHOT_CONTENT = "volrewind.io/snapshot-content"
