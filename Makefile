@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo check test lint format cluster cluster-down golden bench proof lock clean
+.PHONY: help demo check test lint format cluster cluster-down golden generate bench proof lock clean
 
 BIN := .venv/bin
 QUICK := not root and not slow and not proof and not cluster and not node
@@ -46,6 +46,9 @@ cluster-down: .venv/.dev ## end it; nothing stays
 golden: .venv/.dev ## rewrite the golden files; review the diff
 	@$(BIN)/pytest -q -m '$(QUICK)' --rewrite-golden
 	@git --no-pager diff --stat -- '*golden*'
+
+generate: .venv/.dev ## write the CSI messages anew from tools/protocol
+	@tools/generate
 
 bench: .venv/.dev ## measure against the alternatives (root, about an hour)
 	@tools/system-packages test

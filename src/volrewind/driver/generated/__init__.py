@@ -1,0 +1,1 @@
+"""Written by `make generate` from tools/protocol; not by hand."""
