@@ -35,12 +35,13 @@ def environment_of(
     `XDG_DATA_HOME` (~/.local/share) for others.
     """
     clock = clock or SystemClock()
-    home = Home(_state(variables), clock, deadline_seconds)
+    home = Home(state_of(variables), clock, deadline_seconds)
     host_zone = partial(zone_of, zone or variables.get("TZ", ""))
     return Environment(LocalMethod(home, clock), clock, host_zone, Path.cwd(), progress)
 
 
-def _state(variables: Mapping[str, str]) -> Path:
+def state_of(variables: Mapping[str, str]) -> Path:
+    """Return the state directory of this host."""
     if named := variables.get("VOLREWIND_STATE"):
         return Path(named).absolute()
     if os.geteuid() == 0:

@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "adopt": ("adopting", "Move a directory into a pool, mounted at the same place."),
     "pool": ("pools", "Make, list, mount, resize and remove pools."),
     "volume": ("volumes", "Make, list, mount, resize and remove volumes of pools."),
+    "csi-driver": ("driving", "Serve the pools of this node to Kubernetes."),
 }
 
 
@@ -47,7 +48,8 @@ class _Lazy(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command = getattr(import_module(f"volrewind.cli.{COMMANDS[cmd_name][0]}"), f"{cmd_name}_command")
+        module = import_module(f"volrewind.cli.{COMMANDS[cmd_name][0]}")
+        command = getattr(module, f"{cmd_name.replace('-', '_')}_command")
         assert isinstance(command, click.Command)
         return command
 

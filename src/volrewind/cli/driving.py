@@ -1,0 +1,77 @@
+"""csi-driver."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from volrewind.errors import NotSupported, UsageError
+from volrewind.model.quantity import parse_size
+from volrewind.wiring import state_of
+
+_KUBELET = "/var/lib/kubelet"
+
+
+@click.command("csi-driver")
+@click.option("--node-id", required=True, help="The name of this node in the cluster.")
+@click.option(
+    "--pool",
+    "pools",
+    multiple=True,
+    required=True,
+    metavar="NAME[=SIZE]",
+    help="Serve this pool; with a size, one of the kind btrfs or image is made when it does not exist. The first is the default.",
+)
+@click.option(
+    "--sparse", is_flag=True, help="Pools made do not own their whole size; the host can then fill up under them."
+)
+@click.option(
+    "--kubelet-dir", default=_KUBELET, show_default=True, help='The kubelet\'s directory; "" registers nowhere.'
+)
+@click.option(
+    "--endpoint", default="", metavar="unix://SOCKET", help="Where to listen; in the kubelet's directory by default."
+)
+@click.option("--verbose", is_flag=True, help="Log the calls that only ask, too.")
+def csi_driver_command(
+    node_id: str, pools: tuple[str, ...], sparse: bool, kubelet_dir: str, endpoint: str, verbose: bool
+) -> None:
+    """Serve the pools of this node to Kubernetes, as the CSI driver csi.volrewind.io.
+
+    \b
+    volrewind csi-driver --node-id node1 --pool btrfs=20Gi --pool image=50Gi
+    """
+    logging.basicConfig(
+        stream=sys.stderr,
+        level=logging.DEBUG if verbose else logging.INFO,
+        format="%(asctime)s %(levelname)s %(message)s",
+    )
+    try:
+        from volrewind.driver.run import DEFAULT_SOCKET, Settings, run
+    except ModuleNotFoundError as error:
+        raise NotSupported(
+            f"the CSI driver needs {error.name!r}, which is not installed", hint="install volrewind[csi]"
+        ) from error
+    kubelet = Path(kubelet_dir) if kubelet_dir else None
+    if not endpoint and kubelet is None:
+        raise UsageError("without --kubelet-dir there is no default place to listen at", hint="give --endpoint")
+    run(
+        Settings(
+            state=state_of(os.environ),
+            node=node_id,
+            endpoint=Path(endpoint.removeprefix("unix://"))
+            if endpoint or kubelet is None
+            else kubelet / DEFAULT_SOCKET,
+            pools=tuple(map(_pool, pools)),
+            kubelet=kubelet,
+            sparse=sparse,
+        )
+    )
+
+
+def _pool(text: str) -> tuple[str, int | None]:
+    name, sign, size = text.partition("=")
+    return name, parse_size(size) if sign else None
