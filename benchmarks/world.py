@@ -17,7 +17,8 @@ from benchmarks.installed import installed
 from benchmarks.measure import run, say
 from volrewind.clock import SystemClock
 from volrewind.model.volume import Volume
-from volrewind.pools.home import Home, NewPool
+from volrewind.pools.home import Home
+from volrewind.pools.place import NewPool
 from volrewind.pools.pool import NewVolume, Pool
 
 KINDS = ("btrfs", "image")

@@ -26,9 +26,10 @@ from volrewind.model.capability import Capability
 from volrewind.model.volume import Volume
 from volrewind.pools.backend import Backend
 from volrewind.pools.btrfs import BtrfsBackend
-from volrewind.pools.home import Home, NewPool, Place
+from volrewind.pools.home import Home
 from volrewind.pools.image import ImageBackend
 from volrewind.pools.memory import MemoryBackend
+from volrewind.pools.place import NewPool, Place
 from volrewind.pools.pool import NewVolume, Pool
 from volrewind.pools.records import LAYOUT_VERSION, FileRecords, Label, write_label
 from volrewind.pools.reflink import ReflinkBackend

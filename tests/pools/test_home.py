@@ -20,7 +20,8 @@ from volrewind.errors import (
     UsageError,
 )
 from volrewind.model.capability import Capability
-from volrewind.pools.home import Home, NewPool
+from volrewind.pools.home import Home
+from volrewind.pools.place import NewPool
 from volrewind.pools.pool import NewVolume
 from volrewind.system import filesystem, loop, mounts
 

@@ -14,7 +14,8 @@ import volrewind.pools.reflink
 import volrewind.pools.restic  # noqa: F401  (before root is given up: the sources may be root's)
 from volrewind.errors import NoSpace, NotSupported, ToolFailed, UsageError
 from volrewind.model.volume import Origin, OriginKind
-from volrewind.pools.home import Home, NewPool
+from volrewind.pools.home import Home
+from volrewind.pools.place import NewPool
 from volrewind.pools.pool import NewSnapshot, NewVolume, Pool
 from volrewind.system import restic, trees
 from volrewind.system.process import run

@@ -12,7 +12,8 @@ import pytest
 
 from volrewind.errors import NotFound, Refused
 from volrewind.model.volume import Origin, OriginKind, Volume
-from volrewind.pools.home import Home, NewPool
+from volrewind.pools.home import Home
+from volrewind.pools.place import NewPool
 from volrewind.pools.pool import NewVolume, Pool
 from volrewind.system import zfs
 from volrewind.system.process import run

@@ -14,7 +14,8 @@ from volrewind.clock import FakeClock
 from volrewind.methods.local import LocalMethod
 from volrewind.model.snapshot import Snapshot
 from volrewind.model.target import Target, parse_target
-from volrewind.pools.home import Home, NewPool
+from volrewind.pools.home import Home
+from volrewind.pools.place import NewPool
 from volrewind.services import snapshots
 from volrewind.services.environment import Environment
 

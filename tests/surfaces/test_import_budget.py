@@ -10,14 +10,15 @@ from pathlib import Path
 import pytest
 
 from volrewind.clock import SystemClock
-from volrewind.pools.home import Home, NewPool
+from volrewind.pools.home import Home
+from volrewind.pools.place import NewPool
 from volrewind.pools.pool import NewVolume
 
 HEAVY = {"rich", "pydantic", "grpc", "starlette", "yaml", "asyncio", "lightkube", "httpx", "hypothesis"}
 # What `list` on a host without pools has no use for. A pool in use loads its own kind.
 KINDS = {f"volrewind.pools.{kind}" for kind in ("btrfs", "image", "zfs", "reflink", "restic", "memory")}
-UNUSED = {"volrewind.pools.mirror", "volrewind.pools.backing", "volrewind.plan.retention", "volrewind.system.tree",
-          "volrewind.model.change"}  # fmt: skip
+UNUSED = {"volrewind.pools.mirror", "volrewind.pools.backing", "volrewind.pools.making", "volrewind.plan.retention",
+          "volrewind.system.tree", "volrewind.model.change"}  # fmt: skip
 SLOW = {"concurrent.futures", "logging", "subprocess", "hashlib", "pytimeparse", "zoneinfo", "shutil", "tempfile"}
 
 

@@ -16,7 +16,8 @@ from volrewind.clock import SystemClock
 from volrewind.model.change import Change, ChangeDetail, ChangeKind
 from volrewind.model.entry import FileKind
 from volrewind.model.snapshot import Snapshot
-from volrewind.pools.home import Home, NewPool
+from volrewind.pools.home import Home
+from volrewind.pools.place import NewPool
 from volrewind.pools.pool import NewVolume, Pool
 from volrewind.system import mounts
 from volrewind.system.files import directory_fd

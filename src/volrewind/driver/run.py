@@ -26,7 +26,8 @@ from volrewind.driver.server import serve, server
 from volrewind.driver.snapshots import Snapshots
 from volrewind.errors import NotFound, NotSupported, Refused, UsageError
 from volrewind.model.capability import Capability
-from volrewind.pools.home import Home, NewPool
+from volrewind.pools.home import Home
+from volrewind.pools.place import NewPool
 from volrewind.pools.pool import Pool
 from volrewind.system import mounts
 

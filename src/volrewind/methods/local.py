@@ -18,7 +18,8 @@ from volrewind.model.names import legal_name, unique_name
 from volrewind.model.snapshot import Consistency, Snapshot
 from volrewind.model.target import Target, TargetKind
 from volrewind.model.volume import Origin, OriginKind, Volume
-from volrewind.pools.home import Home, NewPool
+from volrewind.pools.home import Home
+from volrewind.pools.place import NewPool
 from volrewind.pools.pool import NewSnapshot, NewVolume, Pool
 from volrewind.pools.records import Content
 from volrewind.system import btrfs, zfs

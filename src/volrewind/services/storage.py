@@ -10,7 +10,7 @@ from volrewind.errors import VolrewindError
 from volrewind.model.target import Target
 from volrewind.model.volume import Volume
 from volrewind.pools.catalog import FILE_SYSTEMS
-from volrewind.pools.home import NewPool, Place
+from volrewind.pools.place import NewPool, Place
 from volrewind.pools.pool import NewVolume, PoolSpace
 from volrewind.services.environment import Environment
 from volrewind.services.snapshots import source_of

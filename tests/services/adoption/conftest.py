@@ -9,7 +9,8 @@ import pytest
 from services.adoption.host import MIB, Host, fill
 
 from volrewind.clock import SystemClock
-from volrewind.pools.home import Home, NewPool
+from volrewind.pools.home import Home
+from volrewind.pools.place import NewPool
 from volrewind.system import mounts
 
 

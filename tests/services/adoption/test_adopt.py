@@ -11,7 +11,7 @@ from services.adoption.host import MIB, Host, change, manifest
 
 from volrewind.cli.adopting import adopt_command
 from volrewind.model.volume import OriginKind
-from volrewind.pools.home import NewPool
+from volrewind.pools.place import NewPool
 from volrewind.services import rollback as going_back
 from volrewind.services.adoption.adopt import adopt
 from volrewind.services.snapshots import CreateRequest, create
