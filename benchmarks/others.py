@@ -71,9 +71,13 @@ def commands(world: World, samples: Samples, subject: Subject, listed: int, roun
 
 @dataclass(frozen=True)
 class _OnePool:
-    """As much of a host as retention asks about."""
+    """As much of a host as retention asks about: it is a method, and its inventory too."""
 
     pool: Pool
+
+    @property
+    def inventory(self) -> _OnePool:
+        return self
 
     def pools(self) -> Iterator[Pool]:
         yield self.pool

@@ -38,7 +38,7 @@ from volrewind.pools.pool import NewSnapshot
 from volrewind.services import snapshots
 from pathlib import Path
 environment = environment_of({{"VOLREWIND_STATE": {str(world.state)!r}, "TZ": "UTC"}})
-pool = environment.local.pool("pool")
+pool = environment.inventory.pool("pool")
 """
     command = [sys.executable, "-c", head + code]
     environment = {**os.environ, "PYTHONPATH": _SOURCE}

@@ -42,7 +42,7 @@ def changes(host: Host, older: str, newer: str = "") -> dict[str, ChangeKind]:
 
 
 def mounted_volume(host: Host) -> Path:
-    pool = host.environment.local.pool("main")
+    pool = host.environment.inventory.pool("main")
     volume = pool.create_volume(NewVolume("pgdata", size_bytes=64 * 2**20))
     place = host.place / "pgdata"
     place.mkdir()
@@ -129,12 +129,12 @@ def test_diff_until_now_of_a_volume_leaves_no_snapshot_behind(host: Host) -> Non
     (place / "b").write_text("2")
     found = changes(host, first)
     assert found["b"] is ChangeKind.ADDED
-    assert [one.name for one in host.environment.local.pool("main").snapshots()] == [first]
+    assert [one.name for one in host.environment.inventory.pool("main").snapshots()] == [first]
 
 
 def test_a_diff_that_nobody_reads_to_its_end_lets_go_of_the_snapshots(host: Host) -> None:
     """As `volrewind diff | head` does; an image's snapshot is mounted meanwhile."""
-    pool = host.environment.local.home.create(NewPool("images", "image", size_bytes=512 * 2**20, sparse=True))
+    pool = host.environment.home.create(NewPool("images", "image", size_bytes=512 * 2**20, sparse=True))
     volume = pool.create_volume(NewVolume("disk", size_bytes=64 * 2**20))
     first = host.create("pool:disk").name
     with pool.backend.opened(volume) as live:
@@ -191,7 +191,7 @@ def test_a_clone_is_writable_and_leaves_the_snapshot_alone(host: Host) -> None:
     (place / "a").write_text("1")
     taken = host.create("pool:pgdata")
     clone = restores.clone(host.environment, taken.name, "copy")
-    pool = host.environment.local.pool("main")
+    pool = host.environment.inventory.pool("main")
     with pool.backend.opened(clone) as live:
         (live / "a").write_text("2")
     with pool.backend.browse(taken) as data:
@@ -267,7 +267,7 @@ def test_an_unfinished_rollback_refuses_another_and_is_finished_by_the_same(host
     first, second = host.create("./data").name, host.create("./data").name
     (data / "one").write_text("changed")
     rollback.rollback(host.environment, first)
-    source = host.environment.local.find(host.target("./data"))
+    source = host.environment.inventory.find(host.target("./data"))
     journal = Journal(source.pool.backend.root)
     done = journal.read(source.volume.id)
     assert done is not None
@@ -315,7 +315,7 @@ def test_cleanup_does_what_its_plan_said(host: Host) -> None:
     judged = plan_cleanup(host.environment, CleanupRequest(rules=parse_keep("last 2")))
     pruned = cleanup(host.environment, judged)
     assert {one.name for one in pruned.deleted} == set(names[:2])
-    assert [one.name for one in host.environment.local.pool("main").snapshots()] == names[2:]
+    assert [one.name for one in host.environment.inventory.pool("main").snapshots()] == names[2:]
 
 
 @pytest.mark.parametrize("later", [timedelta(), timedelta(hours=1)])
@@ -355,7 +355,7 @@ def test_cleanup_keeps_what_an_unfinished_rollback_needs(host: Host) -> None:
     host.directory()
     first = host.create("./data").name
     rollback.rollback(host.environment, first)
-    source = host.environment.local.find(host.target("./data"))
+    source = host.environment.inventory.find(host.target("./data"))
     journal = Journal(source.pool.backend.root)
     done = journal.read(source.volume.id)
     assert done is not None
@@ -405,7 +405,7 @@ def test_what_a_pass_saw_is_kept_only_with_its_snapshot(host: Host) -> None:
     host.clock.time = SETTLED
     host.directory()
     taken = host.create("./data")
-    source = host.environment.local.find(host.target("./data"))
+    source = host.environment.inventory.find(host.target("./data"))
     kept = source.pool.backend.volume_place(source.volume.id) / "mirror.seen"
     before = kept.read_bytes()
     (host.place / "data" / "new").write_text("new")

@@ -78,7 +78,7 @@ def _say(taken: Taken) -> None:
 
 
 def _document(here: Environment, taken: Taken) -> Document:
-    volume = here.local.pool(taken.pool).volume(taken.snapshot.volume_id)
+    volume = here.inventory.pool(taken.pool).volume(taken.snapshot.volume_id)
     document = snapshot_document(taken.snapshot, pool=taken.pool, source=source_of(volume))
     return {**document, "reason": taken.reason, "seconds": round(taken.cut_seconds, 4)}
 

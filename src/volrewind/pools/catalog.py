@@ -11,6 +11,14 @@ from volrewind.pools.backend import Backend
 FILE_SYSTEMS = {"btrfs": "btrfs", "image": "xfs", "zfs": "any", "reflink": "any", "restic": "any"}
 
 
+def kind_without_root(state: Path) -> str:
+    """Return the kind of pool that a user without root can have where the state directory lies."""
+    from volrewind.system.reflink import can_reflink
+
+    state.mkdir(parents=True, exist_ok=True)
+    return "reflink" if can_reflink(state) else "restic"
+
+
 def backend_of(kind: str, root: Path, *, has_limits: bool = False, dataset: str = "") -> Backend:
     """Return the backend of a kind over a mounted pool.
 

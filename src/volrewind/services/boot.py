@@ -20,7 +20,7 @@ def unit_name(pool_name: str) -> str:
 
 def unit_text(environment: Environment, pool_name: str) -> str:
     """Return the unit that mounts a pool and its volumes before anything that needs them, and unmounts them at the end."""
-    home = environment.local.home
+    home = environment.home
     place = home.place(pool_name)
     command = f'"{sys.executable}" -m volrewind pool'
     return "\n".join(

@@ -10,6 +10,8 @@ import msgspec
 
 from volrewind.clock import Clock
 from volrewind.methods.local import LocalMethod
+from volrewind.pools.home import Home
+from volrewind.pools.inventory import Inventory
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -30,3 +32,13 @@ class Environment(msgspec.Struct, frozen=True):
     zone: Callable[[], ZoneInfo]
     working_directory: Path
     progress: Callable[[str], None] = lambda _: None
+
+    @property
+    def inventory(self) -> Inventory:
+        """What the pools of this host hold."""
+        return self.local.inventory
+
+    @property
+    def home(self) -> Home:
+        """The pools of this host."""
+        return self.local.inventory.home

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 from volrewind.errors import AlreadyThere, NotSupported, UsageError
-from volrewind.methods.local import Kept, Source
 from volrewind.model.capability import Capability
 from volrewind.model.change import Change
 from volrewind.model.entry import Entry
 from volrewind.model.names import unique_name
 from volrewind.model.snapshot import Snapshot
 from volrewind.model.volume import OriginKind, Volume
+from volrewind.pools.inventory import Kept, Source
 from volrewind.pools.pool import NewSnapshot, NewVolume
 from volrewind.services.environment import Environment
 from volrewind.system import copying, inside, tree
@@ -38,7 +38,7 @@ def restore(environment: Environment, name: str, *, to: str = "", size_bytes: in
     Raises:
         AlreadyThere: the place is taken.
     """
-    kept = environment.local.snapshot(name)
+    kept = environment.inventory.snapshot(name)
     if to.startswith("pool:") or (not to and _is_pool_volume(kept)):
         wanted = to.removeprefix("pool:")
         taken = {volume.name for volume in kept.pool.volumes()}
@@ -72,7 +72,7 @@ def clone(environment: Environment, what: str, new_name: str, *, size_bytes: int
     """
     if "/" in what or what.startswith("pool:") or what in (".", ".."):
         raise UsageError(f"{what!r} is not a snapshot", hint="`volrewind create` it first, then clone the snapshot")
-    kept = environment.local.snapshot(what)
+    kept = environment.inventory.snapshot(what)
     if Capability.VOLUMES not in kept.pool.capabilities:
         raise NotSupported(f"pool {kept.pool.name!r} carries no volumes", hint="use `volrewind restore` for a copy")
     return kept.pool.clone(kept.snapshot, NewVolume(name=new_name, size_bytes=size_bytes))
@@ -99,7 +99,7 @@ def copy_out(environment: Environment, name: str, path: str, target: Path, *, ov
 @contextmanager
 def opened(environment: Environment, name: str) -> Iterator[Path]:
     """Give a snapshot's content as a directory while the block runs."""
-    kept = environment.local.snapshot(name)
+    kept = environment.inventory.snapshot(name)
     with kept.pool.backend.browse(kept.snapshot) as data:
         yield data
 
@@ -111,12 +111,12 @@ def differences(environment: Environment, older: str, newer: str = "") -> Iterat
     Raises:
         UsageError: the two are not of one volume.
     """
-    first = environment.local.snapshot(older)
+    first = environment.inventory.snapshot(older)
     with ExitStack() as stack:
         if not newer:
             yield _until_now(environment, first, stack)
             return
-        second = environment.local.snapshot(newer)
+        second = environment.inventory.snapshot(newer)
         if second.snapshot.volume_id != first.snapshot.volume_id:
             raise UsageError(f"{older!r} and {newer!r} are snapshots of different volumes")
         yield _between(first, second, stack)

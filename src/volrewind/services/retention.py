@@ -65,8 +65,8 @@ def plan_cleanup(environment: Environment, request: CleanupRequest) -> tuple[Jud
             "cleanup needs keep rules or an age, and not both",
             hint="for example --keep '7 daily, 4 weekly', or --older-than 7d; nothing is ever read as: delete everything",
         )
-    wanted = {environment.local.find(target).volume.id for target in request.targets}
-    contents = [(pool, pool.content()) for pool in environment.local.pools()]
+    wanted = {environment.inventory.find(target).volume.id for target in request.targets}
+    contents = [(pool, pool.content()) for pool in environment.inventory.pools()]
     candidates = [_candidates(pool, content, wanted) for pool, content in contents]
     decision = _Decision(request, request.zone or environment.zone(), environment.clock.now())
     judged = decision.judged(candidates, BY_THE_CLOCK)
@@ -157,7 +157,7 @@ def cleanup(environment: Environment, judged: Sequence[Judged]) -> Pruned:
             continue
         snapshot = one.verdict.snapshot
         try:
-            environment.local.pool(one.pool).delete_snapshot(snapshot)
+            environment.inventory.pool(one.pool).delete_snapshot(snapshot)
         except VolrewindError as error:
             failed.append((snapshot, error))
         else:

@@ -13,13 +13,13 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from volrewind.errors import InUse, NotFound, Refused, UsageError
-from volrewind.methods.local import Kept, Source
 from volrewind.model.capability import Capability
 from volrewind.model.names import snapshot_name
 from volrewind.model.operation import Operation, Step
 from volrewind.model.snapshot import Purpose, Snapshot
 from volrewind.model.target import Target
 from volrewind.model.volume import OriginKind
+from volrewind.pools.inventory import Kept, Source
 from volrewind.pools.journal import Journal
 from volrewind.pools.pool import NewSnapshot
 from volrewind.services.environment import Environment
@@ -45,9 +45,9 @@ def rollback(environment: Environment, name: str, *, target: Target | None = Non
         InUse: processes have files open there; the hint names them.
         Refused: another rollback of the same volume is unfinished.
     """
-    kept = environment.local.snapshot(name)
+    kept = environment.inventory.snapshot(name)
     source = _source(kept)
-    if target is not None and environment.local.find(target).volume.id != source.volume.id:
+    if target is not None and environment.inventory.find(target).volume.id != source.volume.id:
         raise UsageError(f"snapshot {name!r} is of {source.volume.name!r}, not of {target}")
     with environment.local.working_on(source):
         begun = Journal(source.pool.backend.root).read(source.volume.id)
@@ -67,7 +67,7 @@ def undo(environment: Environment, target: Target, *, force: bool = False) -> Ro
     Raises:
         NotFound: there was none, or its safety snapshot is gone.
     """
-    source = environment.local.find(target)
+    source = environment.inventory.find(target)
     with environment.local.working_on(source):
         journal = Journal(source.pool.backend.root)
         last = journal.read(source.volume.id)

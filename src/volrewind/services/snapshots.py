@@ -10,10 +10,10 @@ import msgspec
 from msgspec.structs import replace
 
 from volrewind.errors import Refused, UsageError
-from volrewind.methods.local import Kept, Source
 from volrewind.model.snapshot import Snapshot, State
 from volrewind.model.target import Target
 from volrewind.model.volume import Volume
+from volrewind.pools.inventory import Kept, Source
 from volrewind.pools.pool import NewSnapshot
 from volrewind.pools.records import Damage
 from volrewind.services.environment import Environment
@@ -82,10 +82,10 @@ def list_snapshots(
     environment: Environment, targets: Sequence[Target] = ()
 ) -> tuple[tuple[Listed, ...], tuple[Damage, ...]]:
     """Return the snapshots (of some targets), oldest first, and the pools and records that cannot be read."""
-    wanted = {environment.local.find(target).volume.id for target in targets}
+    wanted = {environment.inventory.find(target).volume.id for target in targets}
     now = environment.clock.now()
     listed: list[Listed] = []
-    contents, errors = environment.local.contents()
+    contents, errors = environment.inventory.contents()
     damages = [Damage("pools", error.message) for error in errors]
     for pool, content in contents:
         sources = {volume.id: source_of(volume) for volume in content.volumes}
@@ -105,7 +105,7 @@ def source_of(volume: Volume) -> str:
 
 def describe(environment: Environment, name: str, *, count_sizes: bool = True) -> Described:
     """Return everything about one snapshot; counting sizes may read the extents of every file."""
-    kept = environment.local.snapshot(name)
+    kept = environment.inventory.snapshot(name)
     snapshot, content = kept.snapshot, kept.pool.content()
     volumes = [volume for volume in content.volumes if volume.id == snapshot.volume_id]
     held, freed = kept.pool.backend.held_bytes(snapshot) if count_sizes else (None, None)
@@ -144,7 +144,7 @@ def delete(environment: Environment, name: str, *, allow_last: bool = False) -> 
     Raises:
         Refused: it is on hold, or is the last good one of its volume.
     """
-    kept = environment.local.snapshot(name)
+    kept = environment.inventory.snapshot(name)
     if not allow_last and is_last_good(kept.snapshot, kept.pool.snapshots()):
         raise Refused(
             f"snapshot {kept.snapshot.name!r} is the last good one of {kept.snapshot.volume!r}",
@@ -156,13 +156,13 @@ def delete(environment: Environment, name: str, *, allow_last: bool = False) -> 
 
 def hold(environment: Environment, name: str, *, held: bool) -> Snapshot:
     """Put a snapshot on hold, or let it go; one on hold is never pruned or deleted."""
-    kept = environment.local.snapshot(name)
+    kept = environment.inventory.snapshot(name)
     return kept.pool.update_snapshot(replace(kept.snapshot, hold=held))
 
 
 def label(environment: Environment, name: str, *, note: str | None, labels: dict[str, str]) -> Snapshot:
     """Write a note or labels; a label with an empty value goes."""
-    kept = environment.local.snapshot(name)
+    kept = environment.inventory.snapshot(name)
     merged = {key: value for key, value in {**kept.snapshot.labels, **labels}.items() if value}
     changed = replace(kept.snapshot, labels=merged, note=kept.snapshot.note if note is None else note)
     return kept.pool.update_snapshot(changed)

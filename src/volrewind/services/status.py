@@ -54,8 +54,8 @@ class Status:
 
 def status(environment: Environment, *, within: timedelta | None = None, targets: tuple[Target, ...] = ()) -> Status:
     """Return how everything (or some targets) stands; a volume without a good snapshot `within` that time is a problem."""
-    readable, errors = environment.local.reachable_pools()
-    wanted = {environment.local.find(target).volume.id for target in targets}
+    readable, errors = environment.inventory.reachable_pools()
+    wanted = {environment.inventory.find(target).volume.id for target in targets}
     volumes: list[VolumeStatus] = []
     pools: list[PoolStatus] = []
     problems = [error.message for error in errors]

@@ -9,12 +9,11 @@ from pathlib import Path
 from volrewind.errors import VolrewindError
 from volrewind.model.target import Target
 from volrewind.model.volume import Volume
-from volrewind.pools.catalog import FILE_SYSTEMS
+from volrewind.pools.catalog import FILE_SYSTEMS, kind_without_root
 from volrewind.pools.place import NewPool, Place
 from volrewind.pools.pool import NewVolume, PoolSpace
 from volrewind.services.environment import Environment
 from volrewind.services.snapshots import source_of
-from volrewind.system.reflink import can_reflink
 
 __all__ = ["KINDS", "NewPool", "NewVolume", "Place"]
 
@@ -43,13 +42,13 @@ class ListedVolume:
 
 def create_pool(environment: Environment, new: NewPool) -> ListedPool:
     """Make a pool."""
-    pool = environment.local.home.create(new)
-    return ListedPool(environment.local.home.place(new.name), pool.space(), "")
+    pool = environment.home.create(new)
+    return ListedPool(environment.home.place(new.name), pool.space(), "")
 
 
 def list_pools(environment: Environment) -> tuple[ListedPool, ...]:
     """Return every pool by name, also those that cannot be opened."""
-    home = environment.local.home
+    home = environment.home
     damaged = [
         ListedPool(Place(name=name, kind="", uuid="", root=str(home.state / "pools" / name)), None, error.message)
         for name, error in home.damaged_places().items()
@@ -60,7 +59,7 @@ def list_pools(environment: Environment) -> tuple[ListedPool, ...]:
 
 def _listed(environment: Environment, place: Place) -> ListedPool:
     try:
-        return ListedPool(place, environment.local.pool(place.name).space(), "")
+        return ListedPool(place, environment.inventory.pool(place.name).space(), "")
     except VolrewindError as error:
         return ListedPool(place, None, error.message)
     except OSError as error:
@@ -69,7 +68,7 @@ def _listed(environment: Environment, place: Place) -> ListedPool:
 
 def mount_pool(environment: Environment, name: str) -> tuple[Volume, ...]:
     """Mount a pool and every volume whose record says where; returns those that were not mounted before."""
-    home = environment.local.home
+    home = environment.home
     home.sweep()
     pool = home.open(home.place(name))
     pool.sweep()
@@ -78,27 +77,27 @@ def mount_pool(environment: Environment, name: str) -> tuple[Volume, ...]:
 
 def unmount_pool(environment: Environment, name: str) -> None:
     """Unmount a pool and its volumes; the next command that needs it mounts it again."""
-    home = environment.local.home
+    home = environment.home
     home.be_unmounted(home.place(name))
 
 
 def resize_pool(environment: Environment, name: str, size_bytes: int) -> PoolSpace:
     """Make a pool larger or, where it can be, smaller, while it is in use."""
-    home = environment.local.home
+    home = environment.home
     home.resize(home.place(name), size_bytes)
-    return environment.local.pool(name).space()
+    return environment.inventory.pool(name).space()
 
 
 def destroy_pool(environment: Environment, name: str, *, with_snapshots: bool = False) -> None:
     """Remove a pool with its backing file; one that holds anything only `with_snapshots`."""
-    home = environment.local.home
+    home = environment.home
     home.sweep()
     home.destroy(home.place(name), with_snapshots=with_snapshots)
 
 
 def create_volume(environment: Environment, pool_name: str, new: NewVolume) -> Volume:
     """Make an empty volume."""
-    return environment.local.pool(pool_name).create_volume(new)
+    return environment.inventory.pool(pool_name).create_volume(new)
 
 
 def list_volumes(environment: Environment) -> tuple[ListedVolume, ...]:
@@ -111,20 +110,20 @@ def list_volumes(environment: Environment) -> tuple[ListedVolume, ...]:
             pool.backend.mounted_targets(volume),
             pool.backend.charged_bytes(volume),
         )
-        for pool in environment.local.pools()
+        for pool in environment.inventory.pools()
         for volume in pool.volumes()
     )
 
 
 def mount_volume(environment: Environment, target: Target, place: Path, *, read_only: bool = False) -> Volume:
     """Mount a volume, from now on whenever its pool is mounted."""
-    source = environment.local.find(target)
+    source = environment.inventory.find(target)
     return source.pool.mount(source.volume, place.resolve(), read_only=read_only)
 
 
 def unmount_volume(environment: Environment, target: Target) -> Volume:
     """Unmount a volume wherever it is mounted."""
-    source = environment.local.find(target)
+    source = environment.inventory.find(target)
     volume = source.volume
     for place in (*source.pool.backend.mounted_targets(volume), *map(Path, volume.targets)):
         volume = source.pool.unmount(volume, place)
@@ -133,20 +132,16 @@ def unmount_volume(environment: Environment, target: Target) -> Volume:
 
 def resize_volume(environment: Environment, target: Target, size_bytes: int) -> Volume:
     """Give a volume a new size while it is in use."""
-    source = environment.local.find(target)
+    source = environment.inventory.find(target)
     return source.pool.resize_volume(source.volume, size_bytes)
 
 
 def delete_volume(environment: Environment, target: Target) -> None:
     """Delete a volume that is not mounted; its snapshots stay where they can."""
-    source = environment.local.find(target)
+    source = environment.inventory.find(target)
     source.pool.delete_volume(source.volume)
 
 
 def default_kind(environment: Environment) -> str:
     """Return the kind of pool this user can have: btrfs for root, else what the file system allows."""
-    if os.geteuid() == 0:
-        return "btrfs"
-    state = environment.local.home.state
-    state.mkdir(parents=True, exist_ok=True)
-    return "reflink" if can_reflink(state) else "restic"
+    return "btrfs" if os.geteuid() == 0 else kind_without_root(environment.home.state)

@@ -57,7 +57,7 @@ class Host:
 
     @property
     def pool(self) -> Pool:
-        return self.environment.local.pool("main")
+        return self.environment.inventory.pool("main")
 
     @property
     def target(self) -> Target:
@@ -65,7 +65,7 @@ class Host:
 
     @property
     def volume(self) -> Volume:
-        return self.environment.local.find(self.target).volume
+        return self.environment.inventory.find(self.target).volume
 
     @property
     def is_mounted(self) -> bool:

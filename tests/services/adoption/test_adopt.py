@@ -77,13 +77,13 @@ def test_a_mirror_becomes_the_volume_and_its_history_stays(host: Host) -> None:
 def test_the_mirror_in_another_pool_keeps_its_snapshots(host: Host, tmp_path: Path) -> None:
     if host.kind != "image":
         return
-    home = host.environment.local.home
+    home = host.environment.home
     home.create(NewPool(name="mirrors", kind="btrfs", size_bytes=256 * MIB))
     try:
         first = create(host.environment, CreateRequest(host.target, pool="mirrors")).snapshot
         adopt(host.environment, host.data, pool_name="main", size_bytes=host.size_bytes)
         assert create(host.environment, CreateRequest(host.target)).pool == "main"
-        assert host.environment.local.pool("mirrors").snapshot(first.name).id == first.id
+        assert host.environment.inventory.pool("mirrors").snapshot(first.name).id == first.id
         host.give_back()
         assert create(host.environment, CreateRequest(host.target)).pool == "mirrors"
     finally:

@@ -6,12 +6,12 @@ import uuid
 from pathlib import Path
 
 from volrewind.errors import Refused, UsageError
-from volrewind.methods.local import Source
 from volrewind.model.adoption import Adoption, AdoptionStep
 from volrewind.model.names import legal_name, unique_name
 from volrewind.model.volume import Volume
 from volrewind.plan.adopting import kept_name
 from volrewind.pools.adoptions import AdoptionJournal
+from volrewind.pools.inventory import Source
 from volrewind.pools.pool import NewSnapshot, NewVolume
 from volrewind.services.adoption.checks import check_hidden_users, check_place, check_quiet
 from volrewind.services.adoption.choice import choose_pool
@@ -33,7 +33,7 @@ def adopt(environment: Environment, directory: Path, *, pool_name: str = "", siz
         Refused: it must stay where it is, or was begun to be given back.
         NoSpace: it would not fit.
     """
-    journal = AdoptionJournal(environment.local.home, directory)
+    journal = AdoptionJournal(environment.home, directory)
     with journal.alone():
         begun = journal.read()
         if begun is None:

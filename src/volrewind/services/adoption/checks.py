@@ -41,7 +41,7 @@ def check_place(environment: Environment, directory: Path) -> None:
 
 
 def _own_places(environment: Environment) -> Iterator[PurePosixPath]:
-    home = environment.local.home
+    home = environment.home
     yield PurePosixPath(os.path.realpath(home.state))
     for place in home.places():
         yield PurePosixPath(os.path.realpath(place.root))
@@ -50,7 +50,7 @@ def _own_places(environment: Environment) -> Iterator[PurePosixPath]:
 
 
 def _volume_places(environment: Environment) -> Iterator[PurePosixPath]:
-    for pool in environment.local.pools():
+    for pool in environment.inventory.pools():
         for volume in pool.volumes():
             yield from (PurePosixPath(place) for place in pool.backend.mounted_targets(volume))
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from volrewind.errors import NotFound, Refused, UsageError
-from volrewind.methods.local import Source
 from volrewind.model.capability import Capability
 from volrewind.model.operation import Step
 from volrewind.model.volume import OriginKind, Volume
 from volrewind.plan.choose import DEFAULT_POOL
+from volrewind.pools.inventory import Source
 from volrewind.pools.journal import Journal
 from volrewind.pools.pool import Pool
 from volrewind.services.environment import Environment
@@ -23,9 +23,9 @@ def choose_pool(environment: Environment, directory: Path, wanted: str) -> tuple
         NotFound: no pool can carry volumes.
     """
     mirrors = _mirrors(environment, directory)
-    able = {pool.name: pool for pool in environment.local.pools() if Capability.VOLUMES in pool.capabilities}
+    able = {pool.name: pool for pool in environment.inventory.pools() if Capability.VOLUMES in pool.capabilities}
     if wanted:
-        pool = environment.local.pool(wanted)
+        pool = environment.inventory.pool(wanted)
         if pool.name not in able:
             raise UsageError(f"volumes of pool {wanted!r} cannot be mounted", hint="choose a btrfs or an image pool")
     elif able:
@@ -43,11 +43,11 @@ def choose_pool(environment: Environment, directory: Path, wanted: str) -> tuple
 def _mirrors(environment: Environment, directory: Path) -> dict[str, Source]:
     """Return the directory's mirrors by the names of their pools; refuse where it is cut without one."""
     mirrors = {}
-    for pool in environment.local.pools():
+    for pool in environment.inventory.pools():
         for volume in pool.volumes():
-            if not _is_of(volume, directory):
-                continue
             source = Source(pool, volume)
+            if not source.is_of(directory):
+                continue
             if volume.origin.kind is OriginKind.MIRROR:
                 mirrors[pool.name] = source
             elif source.is_atomic:
@@ -66,8 +66,3 @@ def check_no_rollback(source: Source) -> None:
             f"a rollback of {source.volume.name!r} to {begun.snapshot!r} is unfinished",
             hint=f"finish it with `volrewind rollback {begun.snapshot}` first",
         )
-
-
-def _is_of(volume: Volume, directory: Path) -> bool:
-    """Tell whether a volume's record names a directory."""
-    return volume.origin.path == str(directory) or str(directory) in volume.targets

@@ -24,7 +24,7 @@ def finish(environment: Environment, directory: Path) -> Adopted:
         NotFound: the directory is not adopted.
         Refused: the volume is not in its place, or what lies at the original's is not it.
     """
-    journal = AdoptionJournal(environment.local.home, directory)
+    journal = AdoptionJournal(environment.home, directory)
     with journal.alone():
         begun = journal.read()
         if begun is None or begun.step not in STANDING:

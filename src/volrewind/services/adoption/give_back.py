@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from volrewind.errors import InUse, NotFound
-from volrewind.methods.local import Source
 from volrewind.model.adoption import AdoptionStep
 from volrewind.pools.adoptions import AdoptionJournal
+from volrewind.pools.inventory import Source
 from volrewind.services.adoption.checks import check_hidden_users, check_quiet
 from volrewind.services.adoption.choice import check_no_rollback
 from volrewind.services.adoption.copies import copy_out
@@ -28,7 +28,7 @@ def give_back(environment: Environment, directory: Path) -> GivenBack:
         NotFound: the directory is not adopted.
         InUse: processes use it, or the volume is mounted elsewhere too.
     """
-    journal = AdoptionJournal(environment.local.home, directory)
+    journal = AdoptionJournal(environment.home, directory)
     with journal.alone():
         begun = journal.read()
         if begun is None:

@@ -13,7 +13,7 @@ _WAS = "was"  # on a volume whose directory was adopted into another
 
 def take_name(work: Work) -> None:
     """Make the volume, and no other, be the directory's."""
-    for pool in work.local.pools():
+    for pool in work.environment.inventory.pools():
         for other in pool.volumes():
             if other.origin.path == str(work.path) and other.id != work.volume().id:
                 moved = Origin(kind=other.origin.kind, path=str(work.kept), clone_of=other.origin.clone_of)
@@ -50,7 +50,7 @@ def let_go(work: Work, *, is_kept: bool) -> Volume:
 
 def _be_named_again(work: Work) -> None:
     """Give the directory back to the volumes that protected it before."""
-    for pool in work.local.pools():
+    for pool in work.environment.inventory.pools():
         for other in pool.volumes():
             if other.origin.path == str(work.kept) and other.labels.get(_WAS) == str(work.path):
                 labels = {key: value for key, value in other.labels.items() if key != _WAS}

@@ -8,7 +8,6 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from volrewind.errors import NotFound
-from volrewind.methods.local import LocalMethod
 from volrewind.model.adoption import Adoption, AdoptionStep
 from volrewind.model.snapshot import Snapshot
 from volrewind.model.volume import Volume
@@ -65,10 +64,6 @@ class Work:
         return Path(self.adoption.kept)
 
     @property
-    def local(self) -> LocalMethod:
-        return self.environment.local
-
-    @property
     def step(self) -> AdoptionStep:
         return self.adoption.step
 
@@ -105,7 +100,7 @@ class Work:
 
 
 def resume(environment: Environment, journal: AdoptionJournal, begun: Adoption) -> Work:
-    return Work(environment, journal, begun, environment.local.pool(begun.pool))
+    return Work(environment, journal, begun, environment.inventory.pool(begun.pool))
 
 
 def outcome(work: Work, *, resumed: bool) -> Adopted:

@@ -42,7 +42,7 @@ class Rollback(Verb):
 
     def is_done(self) -> bool:
         """Tell whether only the answer was lost."""
-        volume = self.world.environment().local.find(self.undo_target()).volume
+        volume = self.world.environment().inventory.find(self.undo_target()).volume
         operation = Journal(self.world.root).read(volume.id)
         return operation is not None and operation.step is Step.DONE and operation.begun >= self.begun
 
