@@ -124,11 +124,6 @@ def test_a_volume_s_size_holds_nearly_and_leaves_out_its_snapshots(
         (data / "file").unlink()
 
 
-def test_what_zfs_says_of_sizes_is_read() -> None:
-    text = "used\t643072\navailable\t494284800\n"  # zfs-fuse 0.7.0
-    assert zfs.parse_sizes(text, ("available", "used")) == (494284800, 643072)
-
-
 def test_a_volume_that_was_unmounted_is_mounted_again(
     pool: Pool, base: str, new_volume: Callable[..., Volume], write: Callable[..., None]
 ) -> None:

@@ -1,7 +1,11 @@
 """ZFS: datasets, their snapshots and clones.
 
-Written for what zfs-fuse (pool version 23) and OpenZFS 2 have in common; what only the latter has is asked for
-where it is used. Every change has reached the disk when its command returns (dsl_sync_task waits for it).
+Written for what zfs-fuse (pool version 23) and OpenZFS 2 have in common, and run on zfs-fuse only. What OpenZFS 2 does
+otherwise is from its manual pages and not run: it shows snapshots in `.zfs/snapshot` (zfsprops(7), snapdir), and
+mounts each one there by itself, for as long as somebody looks in and some minutes more (zfs(4), zfs_expire_snapshot).
+Of `zfs list` only names are asked, since zfs-fuse knows no `-p` there; `zfs get -Hp` is the same in both (zfs-get(8)).
+
+Every change has reached the disk when its command returns (dsl_sync_task waits for it).
 """
 
 from __future__ import annotations
@@ -20,9 +24,12 @@ _PATIENCE_SECONDS = 20.0
 def dataset_at(directory: Path) -> str | None:
     """Return the dataset whose top is this very directory; None when there is none, or it is a snapshot's."""
     mount = mounts.mounted_at(directory)
-    if mount is None or mount.filesystem not in _KINDS or mount.root != "/" or "@" in mount.source:
-        return None
-    return mount.source
+    return mount.source if mount is not None and _is_dataset(mount) and mount.root == "/" else None
+
+
+def _is_dataset(mount: mounts.Mount) -> bool:
+    """Tell a dataset from a snapshot, which OpenZFS mounts below it by itself when somebody looks into `.zfs`."""
+    return mount.filesystem in _KINDS and "@" not in mount.source
 
 
 def is_dataset(directory: Path) -> bool:
@@ -37,7 +44,7 @@ def same_pool(one: Path, other: Path) -> bool:
 
 
 def _zpool(mount: mounts.Mount) -> str | None:
-    return mount.source.partition("/")[0] if mount.filesystem in _KINDS else None
+    return mount.source.partition("@")[0].partition("/")[0] if mount.filesystem in _KINDS else None
 
 
 def places_of(dataset: str) -> tuple[Path, ...]:
@@ -47,7 +54,7 @@ def places_of(dataset: str) -> tuple[Path, ...]:
 
 def datasets_below(directory: Path) -> tuple[Path, ...]:
     """Return where datasets are mounted inside a directory; a snapshot of it does not hold them."""
-    return tuple(mount.target for mount in mounts.below(directory) if mount.filesystem in _KINDS)
+    return tuple(mount.target for mount in mounts.below(directory) if _is_dataset(mount))
 
 
 def create(dataset: str, mount_point: Path, *, limit_bytes: int | None = None) -> None:
