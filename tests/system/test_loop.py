@@ -1,0 +1,48 @@
+"""Loop devices: known by the inode of their file, gone with their last user."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from volrewind.system import filesystem, loop
+
+MIB = 2**20
+
+
+@given(st.integers(0, 0xFFF), st.integers(0, 0xFFFFF), st.integers(0, 2**64 - 1))
+def test_a_loop_device_s_place_is_decoded(major: int, minor: int, inode: int) -> None:
+    encoded = (minor & 0xFF) | (major << 8) | ((minor & ~0xFF) << 12)  # new_encode_dev, linux/kdev_t.h
+    assert loop._place(encoded, inode) == (os.makedev(major, minor), inode)
+
+
+@pytest.mark.root
+def test_a_held_device_goes_with_its_last_user(tmp_path: Path) -> None:
+    image = tmp_path / "disk.img"
+    filesystem.set_length(image, 4 * MIB)
+    with loop.held(image, sector_bytes=4096) as device:
+        with loop.held(image) as again:
+            assert again == device
+        assert loop.devices_of(image) == (device,)
+        assert Path(f"/sys/block/{device.name}/loop/dio").read_text() == "1\n"
+        assert Path(f"/sys/block/{device.name}/queue/logical_block_size").read_text() == "4096\n"
+    assert loop.devices_of(image) == ()
+
+
+@pytest.mark.root
+def test_devices_are_found_by_inode_not_by_name(tmp_path: Path) -> None:
+    image = tmp_path / "disk.img"
+    filesystem.set_length(image, 4 * MIB)
+    device = loop.attach(image)
+    try:
+        image.rename(tmp_path / "moved")
+        image.write_bytes(b"another")
+        assert loop.devices_of(image) == ()
+        assert loop.devices_of(tmp_path / "moved") == (device,)
+        assert loop.devices_of(tmp_path / "absent") == ()
+    finally:
+        loop.detach(device)
