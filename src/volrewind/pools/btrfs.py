@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import errno
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar
 
-from volrewind.errors import NoSpace, NotSupported
+from volrewind.errors import NotSupported
 from volrewind.model.capability import Capability
 from volrewind.model.snapshot import Snapshot
 from volrewind.model.volume import OriginKind, Volume
-from volrewind.pools.backend import Backend, live_path
+from volrewind.pools.backend import live_path
+from volrewind.pools.directories import DirectoryBackend
+from volrewind.pools.full import said_plainly
 from volrewind.system import btrfs, filesystem, mounts
 from volrewind.system.files import directory_fd, exchange, sync_directory
 from volrewind.system.filesystem import Usage
 from volrewind.system.process import run
 
 
-class BtrfsBackend(Backend):
+class BtrfsBackend(DirectoryBackend):
     """Subvolumes at `volumes/<id>/data` and `snapshots/<id>/data`; a DIRECT volume is somebody's own subvolume.
 
     `has_limits` says whether simple quotas count in this file system.
@@ -57,21 +57,21 @@ class BtrfsBackend(Backend):
         btrfs.commit(self.root)  # a new subvolume is durable only with its transaction
 
     def cut(self, volume: Volume, snapshot_id: str, *, excludes: tuple[str, ...] = ()) -> None:
-        with _said_plainly(self.root):
+        with said_plainly(self.root):
             btrfs.snapshot(live_path(self, volume), self._data(snapshot_id), read_only=True)
 
     def harden(self, volume: Volume, snapshot_id: str) -> None:
         """The ioctl committed its transaction: nothing is left to do."""
 
     def clone(self, snapshot: Snapshot, volume: Volume) -> None:
-        with _said_plainly(self.root):
+        with said_plainly(self.root):
             btrfs.snapshot(self._data(snapshot.id), live_path(self, volume), read_only=False)
 
     def replace(self, volume: Volume, snapshot: Snapshot) -> None:
         live = live_path(self, volume)
         new = live.with_name("data.new")
         _delete_with_nested(new)
-        with _said_plainly(self.root):
+        with said_plainly(self.root):
             btrfs.snapshot(self._data(snapshot.id), new, read_only=False)
         exchange(new, live)
         sync_directory(live.parent)
@@ -110,14 +110,6 @@ class BtrfsBackend(Backend):
         inside = os.path.relpath(live_path(self, volume).resolve(), pool.target)
         root = str(Path(pool.root) / inside)
         return tuple(one.target for one in mounts.mounts() if one.device == pool.device and one.root == root)
-
-    @contextmanager
-    def opened(self, volume: Volume) -> Iterator[Path]:
-        yield live_path(self, volume)
-
-    @contextmanager
-    def browse(self, snapshot: Snapshot) -> Iterator[Path]:
-        yield self._data(snapshot.id)
 
     def held_bytes(self, snapshot: Snapshot) -> tuple[int, int]:
         """Ask `btrfs filesystem du`, which reads the extents of every file (6 s for 300,000, measured November 2026)."""
@@ -170,9 +162,6 @@ class BtrfsBackend(Backend):
             _delete_with_nested(left)
         return tuple(f"unfinished swap of {left.parent.name}" for left in swept)
 
-    def _data(self, snapshot_id: str) -> Path:
-        return self.snapshot_place(snapshot_id) / "data"
-
 
 def parse_du(text: str) -> tuple[int, int]:
     """Return (total, exclusive) bytes from `btrfs filesystem du -s --raw` (recorded from btrfs-progs 6.2)."""
@@ -194,15 +183,3 @@ def _delete_with_nested(path: Path) -> None:
     for inside in btrfs.nested_subvolumes(path):
         _delete_with_nested(path / inside)
     btrfs.delete_subvolume(path)
-
-
-@contextmanager
-def _said_plainly(root: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise NoSpace(
-                f"the pool at {str(root)!r} is full", hint="delete snapshots, or grow it with `volrewind pool resize`"
-            ) from error
-        raise

@@ -11,7 +11,6 @@ A cut costs about 25 µs for each extent of the file (measured November 2026), n
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -19,12 +18,13 @@ from pathlib import Path
 from typing import ClassVar
 
 from volrewind.clock import Clock, SystemClock, wait_until
-from volrewind.errors import InUse, NoSpace, NotSupported, Refused, TimedOut, UsageError
+from volrewind.errors import InUse, NotSupported, Refused, TimedOut, UsageError
 from volrewind.model.capability import Capability
 from volrewind.model.quantity import format_size
 from volrewind.model.snapshot import Snapshot
 from volrewind.model.volume import OriginKind, Volume
 from volrewind.pools.backend import Backend
+from volrewind.pools.full import said_plainly
 from volrewind.pools.views import new_view, sweep_views
 from volrewind.system import filesystem, loop, mounts, reflink
 from volrewind.system.files import locked, remove_file, sync_directory, sync_file, sync_file_system
@@ -88,7 +88,7 @@ class ImageBackend(Backend):
     def create(self, volume: Volume) -> None:
         size = _checked_size(volume)
         image = self._live(volume)
-        with _said_plainly(self.root):
+        with said_plainly(self.root):
             filesystem.allocate(image, size)
         if volume.filesystem == "xfs":
             filesystem.make_xfs(image)
@@ -99,7 +99,7 @@ class ImageBackend(Backend):
     def cut(self, volume: Volume, snapshot_id: str, *, excludes: tuple[str, ...] = ()) -> None:
         """Write out what mounts hold back, then share every block in one call, which holds writers."""
         image = self._live(volume)
-        with _said_plainly(self.root):
+        with said_plainly(self.root):
             for device in loop.devices_of(image):
                 _write_out(device)
             reflink.clone_file(image, self._image(snapshot_id))
@@ -141,7 +141,7 @@ class ImageBackend(Backend):
 
     def _share(self, snapshot: Snapshot, image: Path, volume: Volume) -> None:
         """Make the new file hold what a snapshot holds, in the size of the volume; durable on return."""
-        with _said_plainly(self.root):
+        with said_plainly(self.root):
             reflink.clone_file(self._image(snapshot.id), image)
             if _whole_blocks(volume.size_bytes or 0) > image.stat().st_size:
                 self._grow(image, volume, volume.size_bytes or 0)
@@ -156,7 +156,7 @@ class ImageBackend(Backend):
         trashed.rmdir()
 
     def resize(self, volume: Volume, size_bytes: int) -> None:
-        with _said_plainly(self.root):
+        with said_plainly(self.root):
             self._grow(self._live(volume), volume, size_bytes)
         _be_durable(self._live(volume))
 
@@ -195,7 +195,7 @@ class ImageBackend(Backend):
         """Mount a throw-away clone, whose journal can replay; of a block volume, give one as `disk.img`."""
         with new_view(self._views) as view:
             image = view / _FILE
-            with _said_plainly(self.root):
+            with said_plainly(self.root):
                 reflink.clone_file(self._image(snapshot.id), image)
             if snapshot.block:
                 yield view
@@ -388,16 +388,3 @@ def _let_go(image: Path) -> None:
     """Detach what a dead process left attached; a device that is still used goes with its last user."""
     for device in loop.devices_of(image):
         loop.detach(device)
-
-
-@contextmanager
-def _said_plainly(root: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno == errno.ENOSPC:
-            raise NoSpace(
-                f"the pool at {str(root)!r} is full",
-                hint="delete snapshots, or grow it with `volrewind pool resize`",
-            ) from error
-        raise

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
 
 from volrewind.model.capability import Capability
 from volrewind.model.snapshot import Snapshot
 from volrewind.model.volume import Volume
-from volrewind.pools.backend import Backend, live_path
+from volrewind.pools.backend import live_path
+from volrewind.pools.directories import DirectoryBackend
 from volrewind.system.files import exchange
 
 
-class MemoryBackend(Backend):
+class MemoryBackend(DirectoryBackend):
     """Directories at `volumes/<id>/data` and `snapshots/<id>/data`; the reference of what the interface means."""
 
     kind: ClassVar[str] = "memory"
@@ -48,14 +47,6 @@ class MemoryBackend(Backend):
     def destroy(self, trashed: Path) -> None:
         shutil.rmtree(trashed)
 
-    @contextmanager
-    def opened(self, volume: Volume) -> Iterator[Path]:
-        yield live_path(self, volume)
-
-    @contextmanager
-    def browse(self, snapshot: Snapshot) -> Iterator[Path]:
-        yield self._data(snapshot.id)
-
     def held_bytes(self, snapshot: Snapshot) -> tuple[int, int]:
         held = sum(
             (Path(folder) / name).lstat().st_size
@@ -63,6 +54,3 @@ class MemoryBackend(Backend):
             for name in names
         )
         return held, held
-
-    def _data(self, snapshot_id: str) -> Path:
-        return self.snapshot_place(snapshot_id) / "data"

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
 
@@ -16,12 +15,13 @@ from volrewind.errors import NotSupported
 from volrewind.model.capability import Capability
 from volrewind.model.snapshot import Snapshot
 from volrewind.model.volume import OriginKind, Volume
-from volrewind.pools.backend import Backend, live_path
+from volrewind.pools.backend import live_path
+from volrewind.pools.directories import DirectoryBackend
 from volrewind.system import reflink, rsync, trees
 from volrewind.system.files import sync_file_system
 
 
-class ReflinkBackend(Backend):
+class ReflinkBackend(DirectoryBackend):
     """Directories at `volumes/<id>/data` and `snapshots/<id>/data`; a DIRECT volume is a directory beside the pool."""
 
     kind: ClassVar[str] = "reflink"
@@ -61,14 +61,6 @@ class ReflinkBackend(Backend):
     def destroy(self, trashed: Path) -> None:
         trees.remove_tree(trashed)
 
-    @contextmanager
-    def opened(self, volume: Volume) -> Iterator[Path]:
-        yield live_path(self, volume)
-
-    @contextmanager
-    def browse(self, snapshot: Snapshot) -> Iterator[Path]:
-        yield self._data(snapshot.id)
-
     def held_bytes(self, snapshot: Snapshot) -> tuple[int, int]:
         """Ask for the extents of every file: what nobody shares would come back."""
         held = alone = 0
@@ -77,9 +69,6 @@ class ReflinkBackend(Backend):
                 held += extent.length
                 alone += 0 if extent.shared else extent.length
         return held, alone
-
-    def _data(self, snapshot_id: str) -> Path:
-        return self.snapshot_place(snapshot_id) / "data"
 
 
 def _files(top: Path) -> Iterator[Path]:
