@@ -11,15 +11,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from services.unfinished import be_unfinished
 
 from tests.services.conftest import Host
 from volrewind.errors import AlreadyThere, InUse, NotFound, Refused, UsageError
 from volrewind.model.change import ChangeKind
-from volrewind.model.operation import Step
 from volrewind.model.policy import parse_keep
 from volrewind.model.snapshot import Consistency, Purpose
-from volrewind.pools.home import NewPool
-from volrewind.pools.journal import Journal
+from volrewind.pools.place import NewPool
 from volrewind.pools.pool import NewVolume
 from volrewind.services import restores, rollback, snapshots
 from volrewind.services.retention import CleanupRequest, cleanup, plan_cleanup
@@ -267,13 +266,7 @@ def test_an_unfinished_rollback_refuses_another_and_is_finished_by_the_same(host
     first, second = host.create("./data").name, host.create("./data").name
     (data / "one").write_text("changed")
     rollback.rollback(host.environment, first)
-    source = host.environment.inventory.find(host.target("./data"))
-    journal = Journal(source.pool.backend.root)
-    done = journal.read(source.volume.id)
-    assert done is not None
-    import msgspec
-
-    journal.write(msgspec.structs.replace(done, step=Step.SAVED))
+    be_unfinished(host.environment.inventory.find(host.target("./data")))
     with pytest.raises(Refused):
         rollback.rollback(host.environment, second)
     assert rollback.rollback(host.environment, first).resumed
@@ -355,13 +348,7 @@ def test_cleanup_keeps_what_an_unfinished_rollback_needs(host: Host) -> None:
     host.directory()
     first = host.create("./data").name
     rollback.rollback(host.environment, first)
-    source = host.environment.inventory.find(host.target("./data"))
-    journal = Journal(source.pool.backend.root)
-    done = journal.read(source.volume.id)
-    assert done is not None
-    import msgspec
-
-    journal.write(msgspec.structs.replace(done, step=Step.SAVED))
+    be_unfinished(host.environment.inventory.find(host.target("./data")))
     host.create("./data")
     host.clock.sleep(86400 * 10)
     judged = plan_cleanup(host.environment, CleanupRequest(older_than=timedelta(days=1)))

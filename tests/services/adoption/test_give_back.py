@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import msgspec
 import pytest
 from services.adoption.host import Host, change, manifest
+from services.unfinished import be_unfinished
 
 from volrewind.errors import InUse, NotFound, Refused
-from volrewind.model.operation import Step
 from volrewind.model.volume import OriginKind
-from volrewind.pools.journal import Journal
 from volrewind.services import rollback as going_back
 from volrewind.services.adoption.finish import finish
 from volrewind.services.snapshots import CreateRequest, create
@@ -83,9 +81,6 @@ def test_an_unfinished_rollback_comes_first(host: Host) -> None:
     assert done.snapshot is not None
     create(host.environment, CreateRequest(host.target))
     going_back.rollback(host.environment, done.snapshot.name)
-    journal = Journal(host.pool.backend.root)
-    operation = journal.read(done.volume.id)
-    assert operation is not None
-    journal.write(msgspec.structs.replace(operation, step=Step.SAVED))
+    be_unfinished(host.environment.inventory.find(host.target))
     with pytest.raises(Refused, match="unfinished"):
         host.give_back()
