@@ -15,16 +15,21 @@ from volrewind.errors import (
     UsageError,
 )
 from volrewind.model.capability import Capability
+from volrewind.model.volume import Volume
 from volrewind.pools.pool import NewVolume, Pool
 from volrewind.system import filesystem
 
 
+def _stopped_by(pool: Pool, volume: Volume, size_bytes: int) -> int | None:
+    """Return the error that stops somebody who writes more than the volume may hold."""
+    with pool.backend.opened(volume) as data, pytest.raises(OSError) as failure:
+        fill(data / "file", size_bytes)
+    return failure.value.errno
+
+
 @pytest.mark.needs(Capability.LIMIT)
 def test_a_hard_limit_holds(pool: Pool, new_volume) -> None:
-    volume = new_volume(pool, size_bytes=64 * MIB)
-    with pool.backend.opened(volume) as data, pytest.raises(OSError) as failure:
-        fill(data / "file", 65 * MIB)
-    assert failure.value.errno == errno.ENOSPC
+    assert _stopped_by(pool, new_volume(pool, size_bytes=64 * MIB), 65 * MIB) == errno.ENOSPC
 
 
 @pytest.mark.needs(Capability.LIMIT)
@@ -39,10 +44,7 @@ def test_a_hard_limit_needs_a_size_and_never_shrinks(pool: Pool, new_volume) -> 
 
 @pytest.mark.needs(Capability.SOFT_LIMIT)
 def test_a_soft_limit_stops_a_writer(pool: Pool, new_volume) -> None:
-    volume = new_volume(pool, size_bytes=50 * MIB)
-    with pool.backend.opened(volume) as data, pytest.raises(OSError) as failure:
-        fill(data / "file", 60 * MIB)
-    assert failure.value.errno == errno.EDQUOT
+    assert _stopped_by(pool, new_volume(pool, size_bytes=50 * MIB), 60 * MIB) == errno.EDQUOT
 
 
 @pytest.mark.needs(Capability.SOFT_LIMIT)
