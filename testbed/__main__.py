@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from testbed import binaries, instances
+from testbed import binaries, images, instances
 from testbed.place import Instance, Kind, Place
 from volrewind.errors import VolrewindError
 
@@ -24,7 +24,11 @@ def main() -> None:
 
 
 def _build() -> None:
-    print(binaries.be_built(_say).top)
+    """Make all that takes long, so that no test has to wait for it."""
+    built = binaries.be_built(_say)
+    if os.geteuid() == 0:
+        images.driver(built)
+    print(built.top)
 
 
 def _up() -> None:
@@ -52,7 +56,7 @@ def _how_to_use(instance: Instance) -> str:
     return f"""
   export KUBECONFIG={instance.kubeconfig}
   export PATH={instance.programs}:$PATH
-  kubectl get nodes
+  kubectl get nodes,pods -A
 """
 
 

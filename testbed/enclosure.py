@@ -49,7 +49,9 @@ def enclosed(programs: Processes, pause: Path, directories: Mapping[Path, Path])
     unshared = ["unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc"]
     outer = programs.start("init", [*unshared, pause], stop_signal=signal.SIGKILL)
     programs.wait_until(lambda: _init(outer, pause) is not None, "the namespaces", _START_SECONDS, of="init")
-    enclosure = Enclosure(_init(outer, pause) or 0)
+    init = _init(outer, pause)
+    assert init, "it was there just now"
+    enclosure = Enclosure(init)
     enclosure.run(["mount", "--make-rshared", "/"])
     for hidden in _HIDDEN:
         enclosure.run(["mount", "-t", "tmpfs", "-o", "mode=755", "volrewind-testbed", hidden])

@@ -11,14 +11,13 @@ import shutil
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from testbed import images, network, node, plane
+from testbed import node
 from testbed.binaries import be_built
+from testbed.machine import started
 from testbed.place import Instance, Kind, Place
-from testbed.processes import processes
-from testbed.slots import claimed
 from volrewind.clock import SystemClock
 from volrewind.errors import InUse, VolrewindError
 from volrewind.system.files import is_locked, locked
@@ -26,7 +25,8 @@ from volrewind.system.mounts import mounts
 
 _CLOCK = SystemClock()
 _LOOK_SECONDS = 0.2
-_END_SECONDS = 60.0
+_END_SECONDS = 120.0
+_ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 def main() -> None:
@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("kind", type=Kind)
     parser.add_argument("--while-used", action="store_true")
     wanted = parser.parse_args()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    for number in _ENDING:
         signal.signal(number, _end)
     place = Place(wanted.place)
     try:
@@ -49,30 +49,19 @@ def main() -> None:
 
 
 def _end(number: int, _frame: object) -> None:
+    for more in _ENDING:
+        signal.signal(more, signal.SIG_IGN)  # what is ended by now is ended in order
     sys.exit(f"ended by {signal.Signals(number).name}")
 
 
 def _hold(place: Place, kind: Kind, held: ExitStack, *, while_used: bool) -> None:
-    slot, binaries = held.enter_context(claimed()), be_built(print)
-    programs = held.enter_context(processes(place.logs))
-    if kind is Kind.NODE:
-        network.be_linked(programs, binaries.program("pause"), slot)
-    endpoint = slot.service if kind is Kind.NODE else slot.loopback
-    started = plane.be_up(_new(place.data / "plane"), binaries, slot, endpoint, programs)
-    worker = held.enter_context(_node(started, _new(place.data / "node"))) if kind is Kind.NODE else None
-    init = worker.enclosure.init if worker else None
-    place.write(Instance(kind, os.getpid(), started.admin, binaries.top / "bin", init))
+    running = held.enter_context(started(place.data, place.logs, be_built(print), kind))
+    init = running.node.enclosure.init if running.node else None
+    place.write(Instance(kind, os.getpid(), running.plane.admin, running.plane.binaries.top / "bin", init))
     held.callback(place.forget)
     while not (while_used and _is_given_up(place, held)):
-        programs.check()
-        if worker:
-            worker.programs.check()
+        running.check()
         _CLOCK.sleep(_LOOK_SECONDS)
-
-
-def _node(started: plane.Plane, directory: Path) -> AbstractContextManager[node.Node]:
-    wanted = [*images.basic(started.binaries), *images.driver(started.binaries)]
-    return node.running(started, directory, wanted)
 
 
 def _is_given_up(place: Place, held: ExitStack) -> bool:
@@ -87,11 +76,6 @@ def _is_given_up(place: Place, held: ExitStack) -> bool:
             return False
         held.push(changing.pop_all())
     return True
-
-
-def _new(directory: Path) -> Path:
-    directory.mkdir(parents=True)
-    return directory
 
 
 @contextmanager

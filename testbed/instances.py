@@ -19,7 +19,7 @@ from volrewind.system.files import is_locked, locked
 
 _CLOCK = SystemClock()
 _START_SECONDS = 300.0  # ten seconds for a node when nobody else is busy
-_END_SECONDS = 60.0
+_END_SECONDS = 120.0
 
 
 def be_up(place: Place, kind: Kind, say: Callable[[str], None], *, while_used: bool = False) -> Instance:
@@ -42,12 +42,19 @@ def be_up(place: Place, kind: Kind, say: Callable[[str], None], *, while_used: b
 
 @contextmanager
 def shared(place: Place, kind: Kind, say: Callable[[str], None]) -> Iterator[Instance]:
-    """Give an instance that several processes may use; it ends with the last of them, however they end."""
+    """Give an instance that several processes may use; it ends with the last of them, however they end.
+
+    Who leaves last in order waits for that end.
+    """
     place.be_ready()
     with locked(place.users, "the instance", clock=_CLOCK, deadline_seconds=_START_SECONDS, shared=True):
         yield be_up(place, kind, say, while_used=True)
-    if not is_locked(place.users):
-        _wait_for_the_end(place)
+    wait_until(
+        lambda: is_locked(place.users) or not is_locked(place.holder),
+        f"the end of the cluster in {str(place.top)!r}",
+        clock=_CLOCK,
+        deadline_seconds=_END_SECONDS,
+    )
 
 
 def be_down(place: Place) -> bool:
@@ -90,12 +97,3 @@ def _started(place: Place, kind: Kind, say: Callable[[str], None], *, while_used
         raise ToolFailed(f"the cluster did not start: {said.read_text(errors='replace').strip()}")
     holder.returncode = 0  # it may outlive us, and is no child to wait for
     return running
-
-
-def _wait_for_the_end(place: Place) -> None:
-    wait_until(
-        lambda: not is_locked(place.holder),
-        f"the end of the cluster in {str(place.top)!r}",
-        clock=_CLOCK,
-        deadline_seconds=_END_SECONDS,
-    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from lightkube import Client
@@ -16,6 +17,7 @@ from testbed.enclosure import Enclosure, enclosed
 from testbed.oci import Image, write_archive
 from testbed.plane import Plane
 from testbed.processes import Processes, processes
+from volrewind.clock import SystemClock
 
 POOLS = Path("/var/lib/volrewind")
 _DISKS = {  # what a node has on a real file system: neither images nor pools can be on a tmpfs
@@ -109,11 +111,16 @@ def _start_kubelet(node: Node) -> None:
     configuration = kubelet.written_configuration(node.directory, plane.slot, plane.authority, identity)
     kubeconfig = plane.cluster.with_certificate("node", identity)
     command = [str(plane.binaries.program("kubelet")), *kubelet.arguments(configuration, kubeconfig)]
+    since = SystemClock().now().replace(microsecond=0)  # as precise as Kubernetes tells time
     node.programs.start("kubelet", node.enclosure.command(command))
     with connected(plane.admin) as admin:
-        node.wait_until(lambda: _is_ready(admin), "a node that is Ready", of="kubelet")
+        node.wait_until(lambda: _is_ready(admin, since), "a node that is Ready", of="kubelet")
 
 
-def _is_ready(admin: Client) -> bool:
+def _is_ready(admin: Client, since: datetime) -> bool:
+    """Tell whether the node has said so lately: what it said before a reboot still stands after it."""
     conditions = [one for found in admin.list(NodeResource) for one in (found.status and found.status.conditions) or []]
-    return any(one.type == "Ready" and one.status == "True" for one in conditions)
+    return any(
+        one.type == "Ready" and one.status == "True" and one.lastHeartbeatTime and one.lastHeartbeatTime >= since
+        for one in conditions
+    )

@@ -32,14 +32,20 @@ class Pods:
     namespace: str
 
     def create(
-        self, name: str, container: Container, *, volumes: Sequence[Volume] = (), account: str = "default"
+        self,
+        name: str,
+        container: Container,
+        *,
+        volumes: Sequence[Volume] = (),
+        account: str = "default",
+        restart: str = "Never",
     ) -> None:
-        """Make a Pod that runs once; it is given no time to end when it is deleted."""
+        """Make a Pod; it is given no time to end when it is deleted."""
         spec = PodSpec(
             containers=[container],
             volumes=list(volumes),
             serviceAccountName=account,
-            restartPolicy="Never",
+            restartPolicy=restart,
             terminationGracePeriodSeconds=0,
         )
         self.client.create(Pod(metadata=ObjectMeta(name=name), spec=spec), namespace=self.namespace)
