@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.alternatives import COMMAND, Alternative, ReflinkTree, Restic, RsyncLinks
+from benchmarks.alternatives import COMMAND, Alternative
 from benchmarks.data import Data
 from benchmarks.measure import Samples, What, run, say
+from benchmarks.programs import ReflinkTree, Restic, RsyncLinks
 from benchmarks.snapshots import DELETE, RESTORE, SNAPSHOT
 from benchmarks.world import Subject, World
 from volrewind.pools.pool import NewSnapshot

@@ -6,9 +6,10 @@ import gc
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchmarks.alternatives import Alternative, BareIoctl, Btrbk, Command, InProcess, Program
+from benchmarks.alternatives import Alternative, BareIoctl, Command, InProcess
 from benchmarks.data import Data
 from benchmarks.measure import BUSY, IDLE, Samples, What, say, writer
+from benchmarks.programs import Btrbk, Program
 from benchmarks.world import Subject, World
 
 SNAPSHOT, RESTORE, DELETE, CUT = "snapshot", "restore", "delete", "the cut itself"
