@@ -26,8 +26,9 @@ def call(fd: int, request: int, argument: ctypes.Array[ctypes.c_char] | int, *, 
     Raises:
         OSError: with the kernel's errno.
     """
-    pointer = ctypes.c_void_p(argument) if isinstance(argument, int) else ctypes.cast(argument, ctypes.c_void_p)
-    result = int(_libc.ioctl(fd, request, pointer))
+    # not ctypes.cast, whose result is in a cycle with the buffer, so that megabytes would wait for the garbage collector
+    value = argument if isinstance(argument, int) else ctypes.addressof(argument)
+    result = int(_libc.ioctl(fd, request, ctypes.c_void_p(value)))
     if result < 0:
         error = ctypes.get_errno()
         raise OSError(error, os.strerror(error), str(path))
