@@ -87,8 +87,10 @@ class Driver:
         self.channels.clear()
         return code
 
-    def send(self, method: str, data: bytes, *, socket: Path | None = None, timeout: float = 120) -> Any:
-        """Call a method with the bytes of a request, whatever they are."""
+    def send(
+        self, method: str, data: bytes, *, socket: Path | None = None, timeout: float = 120, wait: bool = True
+    ) -> Any:
+        """Call a method with the bytes of a request, whatever they are; `wait` for a driver that is not there yet."""
         descriptor = _METHODS[method]
         service = descriptor.containing_service.full_name
         path = socket or self.socket
@@ -99,12 +101,14 @@ class Driver:
             request_serializer=None,
             response_deserializer=GetMessageClass(descriptor.output_type).FromString,
         )
-        return rpc(data, timeout=timeout, wait_for_ready=True)
+        return rpc(data, timeout=timeout, wait_for_ready=wait)
 
-    def call(self, method: str, *, socket: Path | None = None, timeout: float = 120, **fields: Any) -> Any:
+    def call(
+        self, method: str, *, socket: Path | None = None, timeout: float = 120, wait: bool = True, **fields: Any
+    ) -> Any:
         """Call a method with the fields of its request."""
         request = GetMessageClass(_METHODS[method].input_type)(**fields)
-        return self.send(method, request.SerializeToString(), socket=socket, timeout=timeout)
+        return self.send(method, request.SerializeToString(), socket=socket, timeout=timeout, wait=wait)
 
     def create(self, name: str = "pvc-1", *, size: int = 64 * MIB, pool: str = "btrfs", **more: Any) -> csi.Volume:
         fields = {

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import logging
 import os
 import signal
 import socket
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +38,9 @@ from volrewind.system import mounts
 _POOL_SECONDS = 60.0
 # Kubernetes kills a container 30 s after it asked it to stop (terminationGracePeriodSeconds).
 _GRACE_SECONDS = 25.0
+_GARBAGE_THRESHOLDS = (700, 10, 10)  # Python's own
+_M_MMAP_THRESHOLD = -3  # malloc.h
+_GOODBYE_SECONDS = 1.0  # for the answer to a kubelet that does not want us
 _LONGEST_SOCKET = 107  # unix(7): sun_path, without the NUL
 _NEEDED = frozenset({Capability.VOLUMES, Capability.ATOMIC, Capability.INDEPENDENT})
 _log = logging.getLogger("volrewind.driver")
@@ -63,6 +69,7 @@ def run(settings: Settings, clock: Clock | None = None) -> None:
         Refused: the kubelet does not want us, or mounts made here would not be seen by it.
     """
     clock = clock or SystemClock()
+    _live_long()
     stop, refusals = threading.Event(), list[str]()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -92,10 +99,17 @@ def run(settings: Settings, clock: Clock | None = None) -> None:
     stop.wait()
     _log.info("stopping; calls that are being answered are finished")
     if settings.kubelet:
-        announced.stop(None).wait()
+        announced.stop(_GOODBYE_SECONDS).wait()
     main.stop(_GRACE_SECONDS).wait()
     if refusals:
         raise Refused(f"the kubelet did not register {DRIVER}: {refusals[0]}")
+
+
+def _live_long() -> None:
+    """Take back what the command line set for a short life, and give large buffers back to the system at once (mallopt(3))."""
+    gc.set_threshold(*_GARBAGE_THRESHOLDS)
+    with suppress(AttributeError):  # only glibc has it
+        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, 128 * 1024)
 
 
 def _pool(settings: Settings, name: str, size_bytes: int | None, clock: Clock) -> Pool:

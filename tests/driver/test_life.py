@@ -1,0 +1,198 @@
+"""A driver starts, registers, is killed, starts again, and stops without breaking off what it was doing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from csi_driver import MIB, Driver, Mode, capability
+
+from volrewind.clock import SystemClock, wait_until
+from volrewind.system import loop, mounts
+from volrewind.system.files import locked
+from volrewind.system.process import run
+
+pytestmark = pytest.mark.root
+ALONE = capability(Mode.SINGLE_NODE_SINGLE_WRITER)
+
+
+def test_the_kubelet_is_told_who_we_are(driver: Driver) -> None:
+    told = driver.call("GetInfo", socket=driver.registration_socket)
+    assert (told.type, told.name, told.endpoint) == ("CSIPlugin", "csi.volrewind.io", str(driver.socket))
+    assert list(told.supported_versions) == ["1.0.0"]
+    assert driver.call("GetPluginInfo").name == "csi.volrewind.io"
+    assert driver.call("NodeGetInfo").node_id == "node-1"
+
+
+def test_only_root_may_call(driver: Driver) -> None:
+    for socket in (driver.socket, driver.registration_socket):
+        assert stat.S_IMODE(socket.stat().st_mode) == 0o600
+
+
+def test_a_kubelet_that_does_not_want_us_ends_us(own_driver: Driver) -> None:
+    own_driver.start()
+    own_driver.call("NotifyRegistrationStatus", socket=own_driver.registration_socket, plugin_registered=True)
+    own_driver.call(
+        "NotifyRegistrationStatus", socket=own_driver.registration_socket, plugin_registered=False, error="too old"
+    )
+    assert own_driver.process is not None
+    assert own_driver.process.wait(timeout=60) == 5
+    assert "too old" in own_driver.log
+
+
+def test_what_runs_when_we_are_stopped_is_finished(own_driver: Driver, refused) -> None:
+    own_driver.start()
+    backing = own_driver.base / "state" / "backing" / "btrfs.img"
+    assert own_driver.process is not None
+    with ThreadPoolExecutor(1) as executor:
+        with locked(backing, "the pool", clock=SystemClock(), deadline_seconds=5):
+            running = executor.submit(own_driver.create)
+            time.sleep(0.5)  # the call waits for the pool now
+            own_driver.process.send_signal(signal.SIGTERM)
+            wait_until(lambda: "stopping" in own_driver.log, "SIGTERM", clock=SystemClock(), deadline_seconds=10)
+            with refused("UNAVAILABLE"):
+                own_driver.call("CreateVolume", name="pvc-late", wait=False)
+        assert running.result().volume_id
+    assert own_driver.stop(signal.SIGTERM) == 0
+    assert [volume.name for volume in own_driver.pool("btrfs").volumes()] == ["pvc-1"]
+    assert not own_driver.registration_socket.exists()
+
+
+@pytest.mark.parametrize("pool", ["btrfs", "image"])
+def test_pods_keep_their_volumes_while_the_driver_is_killed_and_starts(own_driver: Driver, refused, pool: str) -> None:
+    own_driver.start()
+    volume = own_driver.create(pool=pool)
+    snapshot = own_driver.snapshot(volume)
+    target = own_driver.publish(volume, ALONE)
+    with (target / "log").open("ab") as log:
+        own_driver.stop(signal.SIGKILL)
+        log.write(b"while it was gone")
+        log.flush()
+        os.fsync(log.fileno())
+        own_driver.start()
+    assert own_driver.create(pool=pool) == volume
+    assert own_driver.snapshot(volume) == snapshot
+    assert own_driver.publish(volume, ALONE) == target
+    with refused("FAILED_PRECONDITION"):
+        own_driver.publish(volume, ALONE, name="second")
+    assert (target / "log").read_bytes() == b"while it was gone"
+    own_driver.empty()
+
+
+def test_volumes_come_back_after_the_node_was_restarted(own_driver: Driver) -> None:
+    own_driver.start()
+    block = [capability(block=True)]
+    volumes = [own_driver.create("pvc-1"), own_driver.create("pvc-2", pool="image")]
+    device = own_driver.create("pvc-3", pool="image", volume_capabilities=block)
+    for volume in volumes:
+        (own_driver.publish(volume) / "file").write_bytes(b"x")
+    own_driver.publish(device, block[0])
+
+    own_driver.stop(signal.SIGKILL)
+    for mount in reversed(mounts.below(own_driver.kubelet)):
+        mounts.be_unmounted(mount.target)
+    image = own_driver.pool("image").backend.volume_place(device.volume_id) / "disk.img"
+    loop.be_detached(image)
+    for place in own_driver.home.places():
+        own_driver.home.be_unmounted(place)
+
+    own_driver.start()
+    for volume in volumes:
+        assert (own_driver.publish(volume) / "file").read_bytes() == b"x"
+    assert own_driver.publish(device, block[0]).is_block_device()
+    own_driver.empty()
+
+
+def test_what_a_dead_process_left_is_swept_at_the_start(own_driver: Driver) -> None:
+    own_driver.start()
+    own_driver.create()
+    own_driver.stop(signal.SIGKILL)
+    orphan = own_driver.base / "state" / "pools" / "btrfs" / "volumes" / "vol-0123456789abcdef"
+    orphan.mkdir()
+    own_driver.start()
+    assert not orphan.exists()
+    assert "unfinished volume vol-0123456789abcdef" in own_driver.log
+
+
+def test_two_drivers_never_share_a_socket(driver: Driver) -> None:
+    second = Driver(driver.base)
+    second.start(wait=False)
+    assert second.process is not None
+    assert second.process.wait(timeout=60) == 5
+    assert "another driver listens" in driver.log
+    assert driver.call("Probe").ready.value
+
+
+def test_a_pool_that_does_not_exist_is_made_only_with_a_size(own_driver: Driver) -> None:
+    own_driver.pools = ("btrfs",)
+    own_driver.start(wait=False)
+    assert own_driver.process is not None
+    assert own_driver.process.wait(timeout=60) == 3
+    assert own_driver.home.places() == ()
+
+
+def test_mounts_that_nobody_would_see_are_not_made(own_driver: Driver) -> None:
+    own_driver.kubelet.mkdir()
+    run(["mount", "--bind", own_driver.kubelet, own_driver.kubelet])
+    run(["mount", "--make-private", own_driver.kubelet])
+    own_driver.start(wait=False)
+    assert own_driver.process is not None
+    assert own_driver.process.wait(timeout=60) == 5
+    assert "Bidirectional" in own_driver.log
+    mounts.be_unmounted(own_driver.kubelet)
+
+
+def test_a_pool_that_was_unmounted_under_us_is_noticed(own_driver: Driver, refused) -> None:
+    own_driver.start()
+    own_driver.home.be_unmounted(own_driver.home.place("image"))
+    with refused("FAILED_PRECONDITION") as told:
+        own_driver.call("Probe")
+    assert "'image' is not mounted" in told.details
+
+
+@pytest.mark.parametrize("pool", ["btrfs", "image"])
+def test_a_full_pool_says_so_and_loses_nothing(own_driver: Driver, refused, pool: str) -> None:
+    own_driver.pools = ("btrfs=256Mi", "image=320Mi")
+    own_driver.start()
+    volume = own_driver.create(pool=pool, size=32 * MIB)
+    (own_driver.publish(volume) / "file").write_bytes(b"precious")
+    snapshot = own_driver.snapshot(volume)
+
+    def capacity() -> int:
+        return own_driver.call("GetCapacity", parameters={"pool": pool}).available_capacity
+
+    left = capacity()
+    filler = own_driver.create("pvc-filler", pool=pool, size=left // MIB * MIB)
+    for fill in (
+        lambda: own_driver.create("pvc-more", pool=pool),
+        lambda: own_driver.restore(snapshot, size=32 * MIB),
+        lambda: own_driver.create(
+            "pvc-clone", parameters={}, volume_content_source={"volume": {"volume_id": volume.volume_id}}
+        ),
+    ):
+        with refused("RESOURCE_EXHAUSTED"):
+            fill()
+    assert {entry.volume.volume_id for entry in own_driver.call("ListVolumes").entries} == {
+        volume.volume_id,
+        filler.volume_id,
+    }
+    own_driver.call("DeleteVolume", volume_id=filler.volume_id)
+    wait_until(lambda: capacity() >= left, "the space of what is gone", clock=SystemClock(), deadline_seconds=30)
+    restored = own_driver.restore(snapshot, size=32 * MIB)
+    assert (own_driver.publish(restored) / "file").read_bytes() == b"precious"
+    own_driver.empty()
+
+
+def test_a_driver_s_memory_is_bounded(driver: Driver) -> None:
+    volume = driver.create()
+    for number in range(20):
+        driver.call("DeleteSnapshot", snapshot_id=driver.snapshot(volume, f"s-{number}").snapshot_id)
+    assert driver.process is not None
+    status = Path(f"/proc/{driver.process.pid}/status").read_text()
+    resident = int(status.partition("VmRSS:")[2].split()[0]) * 1024
+    assert resident < 60 * MIB
