@@ -26,7 +26,7 @@ from typing import Any
 import volrewind
 
 _PACKAGE = Path(volrewind.__file__).parent
-_TRACED = tuple(f"{_PACKAGE / layer}{os.sep}" for layer in ("pools", "system", "methods", "services"))
+_TRACED = tuple(f"{_PACKAGE / layer}{os.sep}" for layer in ("pools", "system", "methods", "services", "driver"))
 _ONLY_LOOKS = f"{_PACKAGE / 'system' / 'processes.py'}"  # tens of thousands of lines over /proc
 _TOUCHING_EVENTS = frozenset({
     "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.truncate", "os.link", "os.symlink", "os.chmod", "os.chown",
