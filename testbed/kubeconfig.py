@@ -8,6 +8,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
 from testbed.pki import Certificate
 
 _NAME = "volrewind-testbed"
@@ -43,9 +45,20 @@ class Cluster:
             "contexts": [{"name": _NAME, "context": {"cluster": _NAME, "user": name}}],
         }
         path = self.directory / f"{name}.kubeconfig"
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            json.dump(content, file, indent=1)  # JSON is YAML
+        _write_secret(path, content)
         return path
+
+
+def write_for_bearer(path: Path, known: Path, token: str) -> None:
+    """Write a kubeconfig for the bearer of a token, at the cluster that the kubeconfig `known` speaks of."""
+    content = yaml.safe_load(known.read_text(encoding="utf-8"))
+    context = next(one["context"] for one in content["contexts"] if one["name"] == content["current-context"])
+    _write_secret(path, {**content, "users": [{"name": context["user"], "user": {"token": token}}]})
+
+
+def _write_secret(path: Path, content: object) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        json.dump(content, file, indent=1)  # JSON is YAML
 
 
 def _encoded(file: Path) -> str:
