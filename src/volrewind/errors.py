@@ -12,6 +12,8 @@ VolrewindError                1  INTERNAL             500
 │   ├── BadSize               5  OUT_OF_RANGE         409
 │   └── NoSpace               5  RESOURCE_EXHAUSTED   507
 ├── Busy                      1  ABORTED              409
+├── Denied                    1  PERMISSION_DENIED    403
+├── Unreachable               1  UNAVAILABLE          503
 ├── NotSupported              1  UNIMPLEMENTED        501
 ├── ToolFailed                1  INTERNAL             500
 ├── Damaged                   1  DATA_LOSS            500
@@ -105,6 +107,20 @@ class Busy(VolrewindError):
 
     grpc_code = "ABORTED"
     http_status = 409
+
+
+class Denied(VolrewindError):
+    """The cluster knows who asks and does not let them."""
+
+    grpc_code = "PERMISSION_DENIED"
+    http_status = 403
+
+
+class Unreachable(VolrewindError):
+    """The cluster does not answer."""
+
+    grpc_code = "UNAVAILABLE"
+    http_status = 503
 
 
 class NotSupported(VolrewindError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,8 @@ from volrewind.services.environment import Environment
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
+
+    from volrewind.cluster.client import Connection
 
 ROOT_STATE = Path("/var/lib/volrewind")
 
@@ -38,6 +41,17 @@ def environment_of(
     home = Home(state_of(variables), clock, deadline_seconds)
     host_zone = partial(zone_of, zone or variables.get("TZ", ""))
     return Environment(LocalMethod(home, clock), clock, host_zone, Path.cwd(), progress)
+
+
+def cluster_of(*, kubeconfig: str = "", context: str = "") -> AbstractContextManager[Connection]:
+    """Give the cluster that `kubeconfig`, else `KUBECONFIG` or ~/.kube/config names; nothing is asked of it yet.
+
+    Raises:
+        UsageError: there is no kubeconfig, or it has no such context.
+    """
+    from volrewind.cluster.client import connect
+
+    return connect(SystemClock(), kubeconfig=kubeconfig, context=context)
 
 
 def state_of(variables: Mapping[str, str]) -> Path:

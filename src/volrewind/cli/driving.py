@@ -9,7 +9,8 @@ from pathlib import Path
 
 import click
 
-from volrewind.errors import NotSupported, UsageError
+from volrewind.cli.extras import needs_extra
+from volrewind.errors import UsageError
 from volrewind.model.quantity import parse_size
 from volrewind.wiring import state_of
 
@@ -49,12 +50,8 @@ def csi_driver_command(
         level=logging.DEBUG if verbose else logging.INFO,
         format="%(asctime)s %(levelname)s %(message)s",
     )
-    try:
+    with needs_extra("csi"):
         from volrewind.driver.run import DEFAULT_SOCKET, Settings, run
-    except ModuleNotFoundError as error:
-        raise NotSupported(
-            f"the CSI driver needs {error.name!r}, which is not installed", hint="install volrewind[csi]"
-        ) from error
     kubelet = Path(kubelet_dir) if kubelet_dir else None
     if not endpoint and kubelet is None:
         raise UsageError("without --kubelet-dir there is no default place to listen at", hint="give --endpoint")

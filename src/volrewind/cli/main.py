@@ -34,6 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "cleanup": ("pruning", "Delete old snapshots, by rules or by age."),
     "adopt": ("adopting", "Move a directory into a pool, mounted at the same place."),
     "pool": ("pools", "Make, list, mount, resize and remove pools."),
+    "install": ("installing", "Install the CSI driver in a cluster."),
     "volume": ("volumes", "Make, list, mount, resize and remove volumes of pools."),
     "csi-driver": ("driving", "Serve the pools of this node to Kubernetes."),
 }

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import platform
 from pathlib import Path
 
 import click
 
+from volrewind.cli.extras import needs_extra
 from volrewind.cli.output import Column, emit, environment, output_option, shown, size_of
+from volrewind.errors import SomeFailed
 from volrewind.model.quantity import format_size, parse_size
 from volrewind.services import storage
 from volrewind.services.documents import pool_document
+from volrewind.wiring import cluster_of
 
 
 @click.group("pool")
@@ -141,6 +145,36 @@ def unit(name: str, yes: bool) -> None:
         click.echo(boot.unit_text(environment(), name), nl=False)
         return
     click.echo(f"installed {boot.install_unit(environment(), name)}")
+
+
+@pool_command.command("import")
+@click.option("--node", default="", help="What this host is called in the cluster; its hostname by default.")
+@click.option("--kubeconfig", default="", help="The kubeconfig to use.")
+@click.option("--context", default="", help="The context of the kubeconfig to use.")
+@click.option("--yes", is_flag=True, help="Do it; otherwise it is only printed.")
+def import_(node: str, kubeconfig: str, context: str, yes: bool) -> None:
+    """Make the claims and VolumeSnapshots of a lost cluster again, from what the pools of this host remember.
+
+    \b
+    volrewind pool import          print what would be made
+    volrewind pool import --yes    make what is missing; what is there stays as it is
+    """
+    with needs_extra("cluster"):
+        from volrewind.services import pool_import
+
+    plan = pool_import.plan(environment(), node=node or platform.node())
+    if not yes:
+        click.echo(pool_import.yaml_text(plan), nl=False)
+    else:
+        with cluster_of(kubeconfig=kubeconfig, context=context) as cluster:
+            done = pool_import.carry_out(cluster, plan)
+        for one in done.made:
+            click.echo(f"made {one}")
+        click.echo(f"{len(done.made)} made, {len(done.there)} were there already")
+    for line in plan.left_out:
+        click.echo(f"left out: {line}", err=True)
+    if plan.left_out:
+        raise SomeFailed(f"{len(plan.left_out)} names of the lost cluster were left out")
 
 
 @pool_command.command("destroy")

@@ -1,0 +1,48 @@
+"""What is asked of a cluster before something is installed in it, or removed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lightkube.resources.apps_v1 import Deployment
+from lightkube.resources.core_v1 import Node as NodeResource
+from lightkube.resources.core_v1 import PersistentVolume
+
+from volrewind.cluster.client import Connection
+from volrewind.cluster.kinds import VolumeSnapshotClass, VolumeSnapshotContent
+from volrewind.model.node import Node
+
+
+def nodes(cluster: Connection) -> tuple[Node, ...]:
+    """Return the nodes, by name."""
+    found = [
+        Node(one.metadata.name, dict(one.metadata.labels or {}), one.status.nodeInfo.kubeletVersion)
+        for one in cluster.each(NodeResource)
+    ]
+    return tuple(sorted(found, key=lambda node: node.name))
+
+
+def snapshot_controller_arguments(cluster: Connection) -> tuple[str, ...] | None:
+    """Return what the snapshot controller was started with; None when no Deployment runs one."""
+    for deployment in cluster.each(Deployment):
+        for container in deployment.spec.template.spec.containers:
+            if "snapshot-controller" in (container.image or ""):
+                return (*(container.command or ()), *(container.args or ()))
+    return None
+
+
+def has_snapshots(cluster: Connection) -> bool:
+    """Tell whether the cluster knows VolumeSnapshots."""
+    return cluster.knows(VolumeSnapshotClass)
+
+
+def volumes_of(cluster: Connection, driver: str) -> Iterator[str]:
+    """Yield what exists of a CSI driver: its PersistentVolumes and its snapshots."""
+    for volume in cluster.each(PersistentVolume):
+        if volume.spec.csi and volume.spec.csi.driver == driver:
+            yield f"PersistentVolume {volume.metadata.name}"
+    if not cluster.knows(VolumeSnapshotContent):
+        return
+    for content in cluster.each(VolumeSnapshotContent):
+        if content["spec"]["driver"] == driver:
+            yield f"VolumeSnapshotContent {content.metadata.name}"
