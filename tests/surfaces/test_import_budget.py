@@ -18,7 +18,7 @@ HEAVY = {"rich", "pydantic", "grpc", "starlette", "yaml", "asyncio", "lightkube"
 # What `list` on a host without pools has no use for. A pool in use loads its own kind.
 KINDS = {f"volrewind.pools.{kind}" for kind in ("btrfs", "image", "zfs", "reflink", "restic", "memory")}
 UNUSED = {"volrewind.pools.mirror", "volrewind.pools.backing", "volrewind.pools.making", "volrewind.plan.retention",
-          "volrewind.system.tree", "volrewind.model.change"}  # fmt: skip
+          "volrewind.system.tree", "volrewind.system.inode_paths", "volrewind.model.change"}  # fmt: skip
 SLOW = {"concurrent.futures", "logging", "subprocess", "hashlib", "pytimeparse", "zoneinfo", "shutil", "tempfile"}
 
 

@@ -16,6 +16,7 @@ from volrewind.clock import SystemClock
 from volrewind.model.change import Change, ChangeDetail, ChangeKind
 from volrewind.model.entry import FileKind
 from volrewind.model.snapshot import Snapshot
+from volrewind.pools.backend import Browsed
 from volrewind.pools.home import Home
 from volrewind.pools.place import NewPool
 from volrewind.pools.pool import NewVolume, Pool
@@ -305,6 +306,11 @@ def pool(tmp_path: Path) -> Iterator[Pool]:
             home.destroy(place, with_snapshots=True)
 
 
+def dirty_between(pool: Pool, older: Snapshot, newer: Snapshot) -> frozenset[str] | None:
+    with pool.backend.browse(older) as old, pool.backend.browse(newer) as new:
+        return pool.backend.dirty_directories(Browsed(older, old), Browsed(newer, new))
+
+
 @pytest.mark.root
 @pytest.mark.parametrize("first_seed", range(0, 50, 10))
 def test_looking_only_where_btrfs_saw_a_change_finds_the_same_as_looking_everywhere(
@@ -319,7 +325,7 @@ def test_looking_only_where_btrfs_saw_a_change_finds_the_same_as_looking_everywh
             Churn(data, seed).go(random.Random(seed).choice([0, 1, 2, 5, 20]))
             snapshots.append(pool.cut(volume))
     for older, newer in [*pairwise(snapshots), (snapshots[0], snapshots[-1])]:
-        dirty = pool.backend.dirty_directories(older, newer)
+        dirty = dirty_between(pool, older, newer)
         assert dirty is not None
         with pool.backend.browse(older) as old, pool.backend.browse(newer) as new:
             expected = oracle(old, new)
@@ -340,7 +346,7 @@ def test_directories_that_changed_places_bring_along_files_nobody_touched(pool: 
         (data / "b").rename(data / "a")
         (data / "c").rename(data / "b")
         newer = pool.cut(volume)
-    dirty = pool.backend.dirty_directories(older, newer)
+    dirty = dirty_between(pool, older, newer)
     with pool.backend.browse(older) as old, pool.backend.browse(newer) as new:
         assert names_of(differences(old, new, dirty=dirty)) == ["a/deep/file", "b/deep/file"]
 
@@ -355,6 +361,6 @@ def test_a_file_with_very_many_names_is_told_by_each(pool: Pool) -> None:
         older = pool.cut(volume)
         (data / "f").write_text("written")
         newer = pool.cut(volume)
-    dirty = pool.backend.dirty_directories(older, newer)
+    dirty = dirty_between(pool, older, newer)
     with pool.backend.browse(older) as old, pool.backend.browse(newer) as new:
         assert len(list(differences(old, new, dirty=dirty))) == 301

@@ -12,12 +12,21 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import ClassVar
 
+import msgspec
+
 from volrewind.errors import NotSupported
 from volrewind.model.capability import Capability
 from volrewind.model.snapshot import Snapshot
 from volrewind.model.volume import OriginKind, Volume
 from volrewind.system.files import sync_directory
 from volrewind.system.filesystem import Space, Usage, space, usage
+
+
+class Browsed(msgspec.Struct, frozen=True):
+    """A snapshot, and the directory that `Backend.browse` gives for it."""
+
+    snapshot: Snapshot
+    data: Path
 
 
 class Backend(ABC):
@@ -146,10 +155,12 @@ class Backend(ABC):
         """Return what the volume may take from the pool once every block it holds is shared with a snapshot."""
         return self.promised_bytes(volume, has_snapshots=True)
 
-    def dirty_directories(self, older: Snapshot, newer: Snapshot) -> frozenset[str] | None:
-        """Return every directory (relative, "" for the top) at or above a difference; None when only a full walk tells.
+    def dirty_directories(self, older: Browsed, newer: Browsed) -> frozenset[str] | None:
+        """Return every path (relative, "" for the top) at or above a difference; None when only a full walk tells.
 
-        Asked only for two snapshots of one volume and one epoch, the older first.
+        Paths are those of the newer one. An entry that came, went, or became another inode need not be told, but
+        the directory it is in. What was changed within the tick of the older one's cut counts as different.
+        Asked only for two snapshots of one volume and one epoch, the older first, while both are browsed.
         """
         return None
 

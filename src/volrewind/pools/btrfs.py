@@ -11,7 +11,7 @@ from volrewind.errors import NotSupported
 from volrewind.model.capability import Capability
 from volrewind.model.snapshot import Snapshot
 from volrewind.model.volume import OriginKind, Volume
-from volrewind.pools.backend import live_path
+from volrewind.pools.backend import Browsed, live_path
 from volrewind.pools.directories import DirectoryBackend
 from volrewind.pools.full import said_plainly
 from volrewind.system import btrfs, filesystem, mounts
@@ -143,16 +143,14 @@ class BtrfsBackend(DirectoryBackend):
             return 0
         return max(volume.size_bytes - (self.charged_bytes(volume) or 0), 0)
 
-    def dirty_directories(self, older: Snapshot, newer: Snapshot) -> frozenset[str] | None:
+    def dirty_directories(self, older: Browsed, newer: Browsed) -> frozenset[str] | None:
         """Ask the inode tree of the newer one what changed since the older one's transaction, and where that lies."""
-        born = btrfs.info(self._data(older.id)).origin_generation
-        newer_data = self._data(newer.id)
-        dirty: set[str] = {""}
-        with directory_fd(newer_data) as fd, suppress(NotSupported):
-            for inode in btrfs.changed_inodes(newer_data, born):
-                for path in btrfs.paths_of_inode(fd, inode):
-                    _add_with_parents(dirty, path)
-            return frozenset(dirty)
+        from volrewind.system.inode_paths import with_parents  # only a diff has use for it
+
+        born = btrfs.info(older.data).origin_generation
+        with directory_fd(newer.data) as fd, suppress(NotSupported):
+            inodes = btrfs.changed_inodes(newer.data, born)
+            return with_parents(path for inode in inodes for path in btrfs.paths_of_inode(fd, inode))
         return None
 
     def sweep(self) -> tuple[str, ...]:
@@ -167,13 +165,6 @@ def parse_du(text: str) -> tuple[int, int]:
     """Return (total, exclusive) bytes from `btrfs filesystem du -s --raw` (recorded from btrfs-progs 6.2)."""
     total, exclusive, *_ = text.splitlines()[-1].split()
     return int(total), int(exclusive)
-
-
-def _add_with_parents(dirty: set[str], path: str) -> None:
-    """Add a path and every directory above it."""
-    while path and path not in dirty:
-        dirty.add(path)
-        path = path.rpartition("/")[0]
 
 
 def _delete_with_nested(path: Path) -> None:

@@ -15,6 +15,7 @@ from volrewind.model.entry import Entry
 from volrewind.model.names import unique_name
 from volrewind.model.snapshot import Snapshot
 from volrewind.model.volume import OriginKind, Volume
+from volrewind.pools.backend import Backend, Browsed
 from volrewind.pools.inventory import Kept, Source
 from volrewind.pools.pool import NewSnapshot, NewVolume
 from volrewind.services.environment import Environment
@@ -123,10 +124,10 @@ def differences(environment: Environment, older: str, newer: str = "") -> Iterat
 
 
 def _between(first: Kept, second: Kept, stack: ExitStack) -> Iterator[Change]:
-    old = stack.enter_context(first.pool.backend.browse(first.snapshot))
-    new = stack.enter_context(second.pool.backend.browse(second.snapshot))
+    old, new = (_browsed(kept, stack) for kept in (first, second))
     cut = min(first.snapshot.created, second.snapshot.created)
-    return _closed(stack, tree.differences(old, new, dirty=_dirty(first, second), cut=cut))
+    dirty = _dirty(first.pool.backend, old, new)
+    return _closed(stack, tree.differences(old.data, new.data, dirty=dirty, cut=cut))
 
 
 def _closed(stack: ExitStack, changes: Generator[Change]) -> Iterator[Change]:
@@ -134,13 +135,16 @@ def _closed(stack: ExitStack, changes: Generator[Change]) -> Iterator[Change]:
     return stack.enter_context(closing(changes))
 
 
-def _dirty(first: Kept, second: Kept) -> frozenset[str] | None:
+def _browsed(kept: Kept, stack: ExitStack) -> Browsed:
+    return Browsed(kept.snapshot, stack.enter_context(kept.pool.backend.browse(kept.snapshot)))
+
+
+def _dirty(backend: Backend, one: Browsed, other: Browsed) -> frozenset[str] | None:
     """Return where differences can be; None when history is not linear between the two, or nobody knows."""
-    one, other = first.snapshot, second.snapshot
-    if one.epoch != other.epoch:
+    if one.snapshot.epoch != other.snapshot.epoch:
         return None
-    older, newer = sorted((one, other), key=lambda snapshot: snapshot.created)
-    return first.pool.backend.dirty_directories(older, newer)
+    older, newer = sorted((one, other), key=lambda browsed: browsed.snapshot.created)
+    return backend.dirty_directories(older, newer)
 
 
 def _until_now(environment: Environment, first: Kept, stack: ExitStack) -> Iterator[Change]:

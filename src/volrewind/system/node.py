@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from volrewind.model.change import ChangeDetail
 from volrewind.model.entry import FileKind
@@ -19,6 +20,13 @@ _KINDS = {
     stat.S_IFBLK: FileKind.BLOCK,
     stat.S_IFCHR: FileKind.CHARACTER,
 }
+# Times are stamped by the kernel's tick, at most 10 ms (CONFIG_HZ=100); twice that for doubt.
+_TICK = timedelta(milliseconds=20)
+
+
+def tick_before(cut: datetime) -> int:
+    """Return the ctime, in nanoseconds, from which on an equal one does not say that nothing changed after a cut."""
+    return int((cut - _TICK).timestamp() * 1e9)
 
 
 class Node:

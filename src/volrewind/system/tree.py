@@ -9,17 +9,14 @@ import os
 from collections import defaultdict
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 from volrewind.errors import VolrewindError
 from volrewind.model.change import Change, ChangeKind
 from volrewind.system.descent import Descent, descent
 from volrewind.system.files import directory_fd
-from volrewind.system.node import Judge, Node, node_at
-
-# Times are stamped by the kernel's tick, at most 10 ms (CONFIG_HZ=100); twice that for doubt.
-_TICK = timedelta(milliseconds=20)
+from volrewind.system.node import Judge, Node, node_at, tick_before
 
 
 def differences(
@@ -49,7 +46,7 @@ def differences(
     Raises:
         VolrewindError: a directory or file cannot be read.
     """
-    tick_ns = None if cut is None else int((cut - _TICK).timestamp() * 1e9)
+    tick_ns = None if cut is None else tick_before(cut)
     with (
         directory_fd(old) as old_fd,
         directory_fd(new) as new_fd,

@@ -16,6 +16,7 @@ from volrewind.errors import (
     Refused,
 )
 from volrewind.model.capability import Capability
+from volrewind.pools.backend import Browsed
 from volrewind.pools.pool import NewSnapshot, NewVolume, Pool
 from volrewind.system import btrfs
 
@@ -37,6 +38,20 @@ def test_what_was_not_yet_synced_is_in_a_snapshot_too(pool: Pool, new_volume) ->
         (data / "file").write_bytes(b"x" * MIB)
         snapshot = pool.cut(volume)
         assert read(pool, snapshot, "file") == b"x" * MIB
+
+
+def test_where_two_snapshots_may_differ_is_told_or_nobody_knows(pool: Pool, new_volume) -> None:
+    volume = new_volume(pool)
+    with pool.backend.opened(volume) as data:
+        for folder in ("a", "b"):
+            (data / folder).mkdir()
+            (data / folder / "file").write_bytes(b"then")
+        older = pool.cut(volume)
+        (data / "a/file").write_bytes(b"now, and longer")
+        newer = pool.cut(volume)
+    with pool.backend.browse(older) as old, pool.backend.browse(newer) as new:
+        dirty = pool.backend.dirty_directories(Browsed(older, old), Browsed(newer, new))
+    assert dirty is None or {"", "a", "a/file"} <= dirty
 
 
 def test_a_snapshot_s_name_is_its_own(pool: Pool, new_volume) -> None:
