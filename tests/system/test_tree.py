@@ -1,10 +1,15 @@
 """Differences between trees, against an oracle that reads everything."""
 
+import mmap
 import os
 import random
 import stat
+import struct
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,17 +17,19 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from volrewind.clock import SystemClock
+from volrewind.clock import SystemClock, wait_until
 from volrewind.model.change import Change, ChangeDetail, ChangeKind
 from volrewind.model.entry import FileKind
 from volrewind.model.snapshot import Snapshot
+from volrewind.model.volume import Volume
 from volrewind.pools.backend import Browsed
 from volrewind.pools.home import Home
 from volrewind.pools.place import NewPool
 from volrewind.pools.pool import NewVolume, Pool
-from volrewind.system import mounts
+from volrewind.system import filesystem, mounts
 from volrewind.system.files import directory_fd
 from volrewind.system.node import Judge, Node
+from volrewind.system.process import run
 from volrewind.system.tree import differences
 
 _NAMES = ["a", "b", "a-b", "a b", "new\nline", os.fsdecode(b"\xff\xfe"), "ü", "-x", "x" * 255]
@@ -39,14 +46,15 @@ class Churn:
             self.write, self.write, self.write_same_length, self.append, self.touch, self.change_mode,
             self.set_attribute, self.make_directory, self.make_directory, self.remove, self.rename, self.rename,
             self.exchange_directories, self.link, self.link, self.symlink, self.make_fifo, self.truncate,
+            self.write_by_map, self.write_far, self.change_owner, self.set_acl, self.replace_link,
         ]  # fmt: skip
-        self._ways = [*ways, self.write_and_set_time_back] if hides else ways
+        self._ways = [*ways, self.write_and_set_time_back, self.replace] if hides else ways
 
     def go(self, count: int) -> None:
         for _ in range(count):
             try:
                 self._random.choice(self._ways)()
-            except OSError:
+            except (OSError, ValueError):  # ValueError: an empty file cannot be mapped
                 continue  # a name taken, a directory not empty: no change either
 
     def _directories(self) -> list[Path]:
@@ -88,6 +96,15 @@ class Churn:
         path.write_bytes(self._random.randbytes(before.st_size))
         os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
+    def write_by_map(self) -> None:
+        with self._file().open("r+b") as file, mmap.mmap(file.fileno(), 0) as memory:
+            memory[self._random.randrange(len(memory))] = self._random.randrange(256)
+
+    def write_far(self) -> None:
+        with self._file().open("r+b") as file:
+            file.seek(self._random.randrange(2**20))
+            file.write(b"x")
+
     def append(self) -> None:
         with self._file().open("ab") as file:
             file.write(self._random.randbytes(10))
@@ -104,6 +121,23 @@ class Churn:
             ours = 0o700 if path.is_dir() else 0  # or only root could look inside
             path.chmod(self._random.choice([0o600, 0o640, 0o755, 0o2775]) | ours)
 
+    def change_owner(self) -> None:
+        who = self._random.randrange(3)
+        os.chown(self._random.choice(self._entries()), who, who, follow_symlinks=False)
+
+    def set_acl(self) -> None:
+        """Give somebody rights of his own (struct posix_acl_xattr_entry: tag, permissions, id)."""
+        mask, nobody = 0x10, 2**32 - 1
+        entries = [
+            (1, 6, nobody),
+            (2, self._random.randrange(8), 1),
+            (4, 4, nobody),
+            (mask, 7, nobody),
+            (32, 4, nobody),
+        ]
+        acl = struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in entries)
+        os.setxattr(self._file(), "system.posix_acl_access", acl)
+
     def set_attribute(self) -> None:
         path = self._random.choice([self._random.choice(self._directories()), self._file()])
         os.setxattr(path, f"user.{self._random.choice('ab')}", self._random.randbytes(2))
@@ -117,6 +151,20 @@ class Churn:
 
     def rename(self) -> None:
         os.replace(self._random.choice(self._entries()), self._new())
+
+    def replace(self) -> None:
+        """Remove a file and make another of its name: it gets the same inode where these are used again."""
+        path = self._file()
+        size, when = path.stat().st_size, path.stat().st_mtime_ns
+        path.unlink()
+        path.write_bytes(self._random.randbytes(size))
+        os.utime(path, ns=(when, when))
+
+    def replace_link(self) -> None:
+        path = self._random.choice([path for path in self._entries() if path.is_symlink()] or self._files())
+        if path.is_symlink():
+            path.unlink()
+            path.symlink_to(self._random.choice(_NAMES) * self._random.choice([1, 30]))
 
     def exchange_directories(self) -> None:
         one, other = (self._random.choice(self._directories()) for _ in range(2))
@@ -296,71 +344,194 @@ def test_another_file_system_below_counts_as_empty(tmp_path: Path) -> None:
         mounts.be_unmounted(new / "m")
 
 
-@pytest.fixture
-def pool(tmp_path: Path) -> Iterator[Pool]:
+@dataclass(frozen=True)
+class Site:
+    """A pool, and a way to make volumes with one kind of file system in it."""
+
+    pool: Pool
+    filesystem: str
+
+    def new_volume(self) -> Volume:
+        size = 320 << 20 if self.pool.backend.kind == "image" else None
+        return self.pool.create_volume(NewVolume(name="v", size_bytes=size, filesystem=self.filesystem))
+
+
+@pytest.fixture(params=["btrfs", "ext4", "xfs"])
+def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
+    kind = "btrfs" if request.param == "btrfs" else "image"
     home = Home(tmp_path / "state", SystemClock())
     try:
-        yield home.create(NewPool(name="t", kind="btrfs", size_bytes=512 << 20, sparse=True))
+        pool = home.create(NewPool(name="t", kind=kind, size_bytes=4 << 30, sparse=True))
+        yield Site(pool, request.param)
     finally:
         for place in home.places():
             home.destroy(place, with_snapshots=True)
 
 
-def dirty_between(pool: Pool, older: Snapshot, newer: Snapshot) -> frozenset[str] | None:
+@dataclass(frozen=True)
+class Compared:
+    """Two moments: what each holds, and where a difference can be."""
+
+    old: Path
+    new: Path
+    dirty: frozenset[str] | None
+    older: Snapshot
+
+    def everywhere(self) -> list[Told]:
+        return told(differences(self.old, self.new, cut=self.older.created))
+
+    def where_dirty(self) -> list[Told]:
+        return told(differences(self.old, self.new, dirty=self.dirty, cut=self.older.created))
+
+    def backwards(self) -> list[Told]:
+        return told(differences(self.new, self.old, dirty=self.dirty, cut=self.older.created))
+
+
+@contextmanager
+def compared(pool: Pool, older: Snapshot, newer: Snapshot) -> Iterator[Compared]:
     with pool.backend.browse(older) as old, pool.backend.browse(newer) as new:
-        return pool.backend.dirty_directories(Browsed(older, old), Browsed(newer, new))
+        dirty = pool.backend.dirty_directories(Browsed(older, old), Browsed(newer, new))
+        yield Compared(old, new, dirty, older)
 
 
 @pytest.mark.root
 @pytest.mark.parametrize("first_seed", range(0, 50, 10))
-def test_looking_only_where_btrfs_saw_a_change_finds_the_same_as_looking_everywhere(
-    pool: Pool, first_seed: int
+def test_looking_only_where_a_file_system_changed_finds_the_same_as_looking_everywhere(
+    site: Site, first_seed: int
 ) -> None:
-    volume = pool.create_volume(NewVolume(name="v"))
+    volume = site.new_volume()
     snapshots: list[Snapshot] = []
-    with pool.backend.opened(volume) as data:
+    with site.pool.backend.opened(volume) as data:
         Churn(data, first_seed).go(150)
-        snapshots.append(pool.cut(volume))
+        snapshots.append(site.pool.cut(volume))
         for seed in range(first_seed + 1, first_seed + 11):
             Churn(data, seed).go(random.Random(seed).choice([0, 1, 2, 5, 20]))
-            snapshots.append(pool.cut(volume))
+            snapshots.append(site.pool.cut(volume))
     for older, newer in [*pairwise(snapshots), (snapshots[0], snapshots[-1])]:
-        dirty = dirty_between(pool, older, newer)
-        assert dirty is not None
-        with pool.backend.browse(older) as old, pool.backend.browse(newer) as new:
-            expected = oracle(old, new)
-            assert told(differences(old, new, cut=older.created)) == expected
-            assert told(differences(old, new, dirty=dirty, cut=older.created)) == expected
-            assert told(differences(new, old, dirty=dirty, cut=older.created)) == oracle(new, old)
+        with compared(site.pool, older, newer) as both:
+            expected = oracle(both.old, both.new)
+            assert both.dirty is not None
+            assert both.everywhere() == expected
+            assert both.where_dirty() == expected
+            assert both.backwards() == oracle(both.new, both.old)
+
+
+_WRITER = """
+import mmap, os, sys
+files = [open(f"{sys.argv[1]}/{number % 3}/{number}", "r+b") for number in range(12)]
+maps = [mmap.mmap(file.fileno(), 0) for file in files[::2]]
+print(flush=True)
+while True:
+    for one in (*maps, *files):
+        one.seek(0)
+        one.write(os.urandom(8))
+        one.flush() if one in files else None
+"""
 
 
 @pytest.mark.root
-def test_directories_that_changed_places_bring_along_files_nobody_touched(pool: Pool) -> None:
-    volume = pool.create_volume(NewVolume(name="v"))
-    with pool.backend.opened(volume) as data:
+def test_what_is_written_while_snapshots_are_cut_is_told_by_the_next_one(site: Site) -> None:
+    volume = site.new_volume()
+    snapshots: list[Snapshot] = []
+    with site.pool.backend.opened(volume) as data:
+        for folder in range(3):
+            (data / str(folder)).mkdir()
+        for number in range(12):
+            (data / str(number % 3) / str(number)).write_bytes(bytes(10_000))
+        writer = subprocess.Popen([sys.executable, "-c", _WRITER, data], stdout=subprocess.PIPE)
+        try:
+            assert writer.stdout is not None
+            writer.stdout.readline()
+            snapshots += [site.pool.cut(volume) for _ in range(6)]
+        finally:
+            writer.kill()
+            writer.communicate()
+        snapshots += [site.pool.cut(volume) for _ in range(2)]
+    for older, newer in pairwise(snapshots):
+        with compared(site.pool, older, newer) as both:
+            assert both.dirty is not None
+            assert both.where_dirty() == both.everywhere() == oracle(both.old, both.new)
+
+
+@pytest.mark.root
+def test_only_what_changed_is_looked_at(site: Site) -> None:
+    volume = site.new_volume()
+    with site.pool.backend.opened(volume) as data:
+        for number in range(20):
+            (data / f"d{number}").mkdir()
+            (data / f"d{number}/f").write_bytes(b"then")
+        written = (data / "d19/f").stat().st_ctime
+        wait_until(
+            lambda: (
+                SystemClock().now().timestamp() > written + 0.1
+            ),  # or it may have changed within the tick of the cut
+            "the kernel's clock",
+            clock=SystemClock(),
+            deadline_seconds=10,
+        )
+        older = site.pool.cut(volume)
+        (data / "d7/f").write_bytes(b"now")
+        newer = site.pool.cut(volume)
+    with compared(site.pool, older, newer) as both:
+        assert both.dirty == {"", "d7", "d7/f"}
+
+
+@pytest.mark.root
+def test_what_changed_in_a_volume_that_grew_meanwhile_is_found(site: Site) -> None:
+    volume = site.new_volume()
+    with site.pool.backend.opened(volume) as data:
+        Churn(data, 1).go(100)
+    older = site.pool.cut(volume)
+    if volume.size_bytes:
+        volume = site.pool.resize_volume(volume, 2 * volume.size_bytes)
+    with site.pool.backend.opened(volume) as data:
+        Churn(data, 2).go(20)
+        newer = site.pool.cut(volume)
+    with compared(site.pool, older, newer) as both:
+        assert both.dirty is not None
+        assert both.where_dirty() == both.everywhere() == oracle(both.old, both.new)
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("site", ["ext4", "xfs"], indirect=True)
+def test_a_volume_that_was_made_anew_is_looked_at_everywhere(site: Site) -> None:
+    volume = site.new_volume()
+    with site.pool.backend.opened(volume) as data:
+        (data / "file").touch()
+    older = site.pool.cut(volume)
+    make = {"ext4": filesystem.make_ext4, "xfs": lambda image: run(["mkfs.xfs", "-q", "-f", image])}[site.filesystem]
+    make(site.pool.backend.volume_place(volume.id) / "disk.img")
+    newer = site.pool.cut(volume)
+    with compared(site.pool, older, newer) as both:
+        assert both.dirty is None
+        assert ("file", ChangeKind.REMOVED, None) in both.where_dirty()
+
+
+@pytest.mark.root
+def test_directories_that_changed_places_bring_along_files_nobody_touched(site: Site) -> None:
+    volume = site.new_volume()
+    with site.pool.backend.opened(volume) as data:
         for name in ("a", "b"):
             (data / name / "deep").mkdir(parents=True)
             (data / name / "deep/file").write_text(name)
-        older = pool.cut(volume)
+        older = site.pool.cut(volume)
         (data / "a").rename(data / "c")
         (data / "b").rename(data / "a")
         (data / "c").rename(data / "b")
-        newer = pool.cut(volume)
-    dirty = dirty_between(pool, older, newer)
-    with pool.backend.browse(older) as old, pool.backend.browse(newer) as new:
-        assert names_of(differences(old, new, dirty=dirty)) == ["a/deep/file", "b/deep/file"]
+        newer = site.pool.cut(volume)
+    with compared(site.pool, older, newer) as both:
+        assert [path for path, _, _ in both.where_dirty()] == ["a/deep/file", "b/deep/file"]
 
 
 @pytest.mark.root
-def test_a_file_with_very_many_names_is_told_by_each(pool: Pool) -> None:
-    volume = pool.create_volume(NewVolume(name="v"))
-    with pool.backend.opened(volume) as data:
+def test_a_file_with_very_many_names_is_told_by_each(site: Site) -> None:
+    volume = site.new_volume()
+    with site.pool.backend.opened(volume) as data:
         (data / "f").touch()
         for number in range(300):
             (data / f"{number:0200}").hardlink_to(data / "f")
-        older = pool.cut(volume)
+        older = site.pool.cut(volume)
         (data / "f").write_text("written")
-        newer = pool.cut(volume)
-    dirty = dirty_between(pool, older, newer)
-    with pool.backend.browse(older) as old, pool.backend.browse(newer) as new:
-        assert len(list(differences(old, new, dirty=dirty))) == 301
+        newer = site.pool.cut(volume)
+    with compared(site.pool, older, newer) as both:
+        assert len(both.where_dirty()) == 301

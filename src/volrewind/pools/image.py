@@ -23,9 +23,9 @@ from volrewind.model.capability import Capability
 from volrewind.model.quantity import format_size
 from volrewind.model.snapshot import Snapshot
 from volrewind.model.volume import OriginKind, Volume
-from volrewind.pools.backend import Backend
+from volrewind.pools.backend import Backend, Browsed
 from volrewind.pools.full import said_plainly
-from volrewind.pools.views import new_view, sweep_views
+from volrewind.pools.views import CLONE, new_view, sweep_views
 from volrewind.system import filesystem, loop, mounts, reflink
 from volrewind.system.files import locked, remove_file, sync_directory, sync_file, sync_file_system
 from volrewind.system.filesystem import Usage
@@ -194,7 +194,7 @@ class ImageBackend(Backend):
     def browse(self, snapshot: Snapshot) -> Iterator[Path]:
         """Mount a throw-away clone, whose journal can replay; of a block volume, give one as `disk.img`."""
         with new_view(self._views) as view:
-            image = view / _FILE
+            image = view / CLONE
             with said_plainly(self.root):
                 reflink.clone_file(self._image(snapshot.id), image)
             if snapshot.block:
@@ -302,6 +302,12 @@ class ImageBackend(Backend):
         other's end is only yielded if it was written.
         """
         return reflink.differing(reflink.extents(self._image(older.id)), reflink.extents(self._image(newer.id)))
+
+    def dirty_directories(self, older: Browsed, newer: Browsed) -> frozenset[str] | None:
+        """Compare the inode tables of the two clones, and look where what differs has its names now."""
+        from volrewind.pools.image_changes import dirty_paths  # only a diff has use for it
+
+        return dirty_paths(older, newer)
 
     def sweep(self) -> tuple[str, ...]:
         swaps = sorted(self.root.glob(f"volumes/*/{_NEW_FILE}"))

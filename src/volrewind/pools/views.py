@@ -18,6 +18,8 @@ from volrewind.errors import InUse
 from volrewind.system import loop, mounts
 from volrewind.system.files import remove_file
 
+CLONE = "disk.img"
+
 
 @contextmanager
 def new_view(views: Path, *, clean: Callable[[Path], None] = lambda view: None) -> Iterator[Path]:
@@ -84,7 +86,7 @@ def _try_lock(view: Path) -> int | None:
 
 
 def _remove(view: Path) -> None:
-    image = view / "disk.img"
+    image = view / CLONE
     mounts.be_unmounted_and_gone(view / "mnt")
     for device in loop.devices_of(image):
         loop.detach(device)

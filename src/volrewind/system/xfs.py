@@ -1,0 +1,116 @@
+"""XFS as it lies on its device: where the inodes are.
+
+Offsets are those of the on-disk format (fs/xfs/libxfs/xfs_format.h), numbers and structures of ioctls those of
+xfs/xfs_fs.h (Linux 6.18). A mount replays the log and writes all of it to its place before it is there, also a
+read-only one; XFS keeps its metadata out of the cache of its device, so the image file is read.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from volrewind.errors import NotSupported
+from volrewind.system import ioctl
+from volrewind.system.files import directory_fd
+from volrewind.system.inodes import InodeTables, Mounted, Run, column
+
+# struct xfs_bulk_ireq in front of struct xfs_inumbers; Linux 5.3 and newer.
+_INUMBERS = ioctl.number(ioctl.READ, ord("X"), 128, 64)
+_BATCH = 1024
+_CHUNK_INODES = 64
+_BIGTIME_FEATURE = 1 << 3  # sb_features_incompat
+_BIGTIME = 1 << 3  # di_flags2: a ctime counts nanoseconds from here, in seconds since 1970:
+_BIGTIME_EPOCH = -(2**31)
+_CTIME, _FLAGS2, _SMALLEST_INODE = 48, 120, 256
+
+
+class XfsTables(InodeTables):
+    """The inode chunks of one XFS, open as long as `opened` runs."""
+
+    def __init__(self, fd: int, top: Path) -> None:
+        self._fd, self._top = fd, top
+        raw = os.pread(fd, 512, 0)
+        if raw[:4] != b"XFSB":
+            raise NotSupported("the image holds no XFS")
+        self._block_bytes: int = struct.unpack_from(">I", raw, 4)[0]
+        self._group_blocks: int = struct.unpack_from(">I", raw, 84)[0]
+        self.inode_bytes, inodes_per_block = struct.unpack_from(">HH", raw, 104)
+        self._block_inodes_log, self._group_log = raw[123], raw[123] + raw[124]
+        (features,) = struct.unpack_from(">I", raw, 216)
+        self._has_bigtime = bool(features & _BIGTIME_FEATURE)
+        self.identity = (raw[32:48], self._block_bytes, self._group_blocks, self.inode_bytes)
+        if self.inode_bytes < _SMALLEST_INODE or 1 << self._block_inodes_log != inodes_per_block:
+            raise NotSupported("the XFS is of a shape we do not know")
+
+    def runs(self) -> Iterator[Run]:
+        """Yield each chunk that has inodes in use, and have all of them read ahead: they lie between the files' blocks."""
+        chunks = [Run(first, self._place(first), _CHUNK_INODES) for first in _chunks(self._top)]
+        for chunk in chunks:
+            os.posix_fadvise(self._fd, chunk.start, _CHUNK_INODES * self.inode_bytes, os.POSIX_FADV_WILLNEED)
+        yield from chunks
+
+    def _place(self, inode: int) -> int:
+        """Return where an inode lies: its number says the allocation group, the block in it, the place in that."""
+        group, inside = inode >> self._group_log, inode & ((1 << self._group_log) - 1)
+        block, index = inside >> self._block_inodes_log, inside & ((1 << self._block_inodes_log) - 1)
+        return (group * self._group_blocks + block) * self._block_bytes + index * self.inode_bytes
+
+    def read(self, start: int, length: int) -> bytes:
+        return os.pread(self._fd, length, start)
+
+    def changed_since(self, inodes: bytes, tick_ns: int) -> Iterator[int]:
+        """Go by the upper half of a ctime first, since these can be looked at all at once."""
+        lowest = tick_ns // 10**9
+        if self._has_bigtime:
+            lowest = min(lowest, (tick_ns - _BIGTIME_EPOCH * 10**9) >> 32)
+        for position, upper in enumerate(column(inodes, self.inode_bytes, _CTIME, "big")):
+            if upper >= lowest and self._ctime_ns(inodes, position * self.inode_bytes) >= tick_ns:
+                yield position
+
+    def _ctime_ns(self, inodes: bytes, at: int) -> int:
+        """Return the ctime of an inode in nanoseconds since 1970."""
+        if self._has_bigtime and struct.unpack_from(">Q", inodes, at + _FLAGS2)[0] & _BIGTIME:
+            return int(struct.unpack_from(">Q", inodes, at + _CTIME)[0]) + _BIGTIME_EPOCH * 10**9
+        seconds, nanoseconds = struct.unpack_from(">iI", inodes, at + _CTIME)
+        return int(seconds) * 10**9 + int(nanoseconds)
+
+
+def _chunks(top: Path) -> Iterator[int]:
+    """Yield the number of the first inode of every chunk that has inodes in use."""
+    start = 0
+    with directory_fd(top) as fd:
+        while True:
+            answer = ioctl.buffer(struct.pack("=QIIII40x", start, 0, _BATCH, 0, 0), 64 + 24 * _BATCH)
+            _ask(fd, answer, top)
+            start, _, _, count, _ = struct.unpack_from("=QIIII", answer.raw)
+            if not count:
+                return
+            for first, in_use, _ in struct.iter_unpack("=QQQ", answer.raw[64 : 64 + 24 * count]):
+                if in_use:
+                    yield first
+
+
+def _ask(fd: int, answer: ctypes.Array[ctypes.c_char], top: Path) -> None:
+    try:
+        ioctl.call(fd, _INUMBERS, answer, path=top)
+    except OSError as error:
+        raise NotSupported(f"the kernel does not tell where the inodes of {str(top)!r} are: {error}") from error
+
+
+@contextmanager
+def opened(mounted: Mounted) -> Iterator[InodeTables]:
+    """Give the inode tables of a mounted XFS.
+
+    Raises:
+        NotSupported: it is of a shape we do not know, or the kernel is too old.
+    """
+    fd = os.open(mounted.image, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        yield XfsTables(fd, mounted.top)
+    finally:
+        os.close(fd)

@@ -1,0 +1,155 @@
+"""Inode tables as they lie on the disk, against what lstat tells of every name."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from volrewind.errors import NotSupported
+from volrewind.system import ext4, filesystem, inodes, loop, mounts, xfs
+from volrewind.system.inode_paths import paths_of, with_parents
+from volrewind.system.process import run
+
+MIB = 2**20
+NEVER = 2**62
+Status = dict[str, os.stat_result]
+SHAPES = [
+    ("ext4", ("-b", "4096")),
+    ("ext4", ("-b", "1024")),
+    ("ext4", ("-b", "1024", "-g", "1024", "-O", "^resize_inode")),
+    ("ext4", ("-I", "128")),
+    ("ext4", ("-I", "1024")),
+    ("ext4", ("-O", "^64bit")),
+    ("ext4", ("-O", "^metadata_csum,^uninit_bg,^flex_bg")),
+    ("ext4", ("-O", "inline_data")),
+    ("ext4", ("-O", "^has_journal,^extent,^64bit")),
+    ("xfs", ()),
+    ("xfs", ("-i", "size=2048")),
+    ("xfs", ("-d", "agcount=3")),
+    ("xfs", ("-m", "bigtime=0")),
+    ("xfs", ("-b", "size=1024", "-s", "size=512")),
+]
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Callable[..., Path]:
+    def make(name: str, kind: str, options: tuple[str, ...] = ()) -> Path:
+        image = tmp_path / f"{name}.img"
+        filesystem.set_length(image, (64 if kind == "ext4" else 320) * MIB)
+        quiet = ["-q", "-F"] if kind == "ext4" else ["-q", "-f"]
+        run([f"mkfs.{kind}", *quiet, *options, image])
+        return image
+
+    return make
+
+
+@contextmanager
+def mounted(image: Path, kind: str, *options: str) -> Iterator[inodes.Mounted]:
+    top = image.with_suffix(".mnt")
+    top.mkdir(exist_ok=True)
+    device = loop.attach(image)
+    try:
+        mounts.mount(device, top, filesystem=kind, options=[*(["nouuid"] if kind == "xfs" else []), *options])
+        yield inodes.Mounted(image, device, top)
+    finally:
+        mounts.be_unmounted_and_gone(top)
+        loop.detach(device)
+
+
+def tables(kind: str):
+    return {"ext4": ext4.opened, "xfs": xfs.opened}[kind]
+
+
+def statuses(top: Path) -> Status:
+    paths = [Path(folder, name) for folder, dirs, files in os.walk(top) for name in dirs + files]
+    return {str(path.relative_to(top)): path.lstat() for path in paths}
+
+
+def fill(top: Path) -> None:
+    for number in range(600):
+        folder = top / str(number % 7)
+        folder.mkdir(exist_ok=True)
+        (folder / f"f{number}").write_bytes(bytes(number))
+
+
+def change(top: Path) -> None:
+    (top / "1/f1").write_bytes(b"longer than it was")
+    (top / "2/f2").chmod(0o600)
+    os.setxattr(top / "3/f3", "user.a", b"b" * 50)
+    (top / "4/f4").unlink()
+    (top / "4/new").symlink_to("somewhere")
+    (top / "5/f5").rename(top / "6/moved")
+
+
+def told(status: os.stat_result) -> tuple[int, ...]:
+    return (status.st_ino, status.st_mode, status.st_nlink, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+@pytest.mark.root
+@pytest.mark.parametrize(("kind", "options"), SHAPES)
+def test_the_inodes_that_changed_are_found_whatever_the_shape(made, kind: str, options: tuple[str, ...]) -> None:
+    old_image = made("old", kind, options)
+    with mounted(old_image, kind) as one:
+        fill(one.top)
+    new_image = Path(shutil.copy(old_image, old_image.with_name("new.img")))
+    with mounted(new_image, kind) as other:
+        change(other.top)
+    with (
+        mounted(old_image, kind, "ro") as one,
+        mounted(new_image, kind, "ro") as other,
+        tables(kind)(one) as old,
+        tables(kind)(other) as new,
+    ):
+        found = inodes.changed(old, new, NEVER)
+        before, after = statuses(one.top), statuses(other.top)
+        ctimes = sorted(status.st_ctime_ns for status in before.values())
+        ticks = (ctimes[0], ctimes[300], ctimes[300] + 1, ctimes[-1])
+        since = {tick: inodes.changed(old, new, tick) for tick in ticks}
+    both = {status.st_ino for status in before.values()} & {status.st_ino for status in after.values()}
+    same = {told(status) for status in before.values()} & {told(status) for status in after.values()}
+    assert both - {inode for inode, *_ in same} <= found
+    assert len(found & both) < 20
+    if options == ("-I", "128"):  # these inodes know whole seconds only
+        since = {tick // 10**9 * 10**9: more for tick, more in since.items()}
+    for tick, more in since.items():
+        late = {status.st_ino for status in before.values() if status.st_ctime_ns >= tick}
+        assert more & both == (found | late) & both
+
+
+@pytest.mark.root
+def test_file_systems_that_are_not_moments_of_one_are_not_compared(made) -> None:
+    for kind in ("ext4", "xfs"):
+        one, other = made("one", kind), made("other", kind)
+        with (
+            mounted(one, kind) as first,
+            mounted(other, kind) as second,
+            tables(kind)(first) as old,
+            tables(kind)(second) as new,
+            pytest.raises(NotSupported, match="anew"),
+        ):
+            inodes.changed(old, new, NEVER)
+
+
+@pytest.mark.root
+def test_what_is_of_another_kind_or_shape_is_said_to_be_unknown(made) -> None:
+    scattered = made("scattered", "ext4", ("-O", "meta_bg,^resize_inode"))
+    with mounted(scattered, "ext4") as one:
+        for opened in (ext4.opened, xfs.opened):
+            with pytest.raises(NotSupported), opened(one):
+                pass
+
+
+@pytest.mark.root
+def test_an_inode_is_told_by_all_its_names(tmp_path: Path) -> None:
+    for name in ("a/b", "c"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "a/b/one").touch()
+    (tmp_path / "c/two").hardlink_to(tmp_path / "a/b/one")
+    (tmp_path / "c/link").symlink_to("../a")
+    found = paths_of(tmp_path, {(tmp_path / "c/two").stat().st_ino})
+    assert with_parents(found) == {"", "a", "a/b", "a/b/one", "c", "c/two"}
