@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from volrewind.errors import NotSupported
-from volrewind.system import ext4, filesystem, inodes, loop, mounts, xfs
+from volrewind.system import ext4, ext4_journal, filesystem, inodes, loop, mounts, xfs
+from volrewind.system.files import sync_file_system
 from volrewind.system.inode_paths import paths_of, with_parents
 from volrewind.system.process import run
 
@@ -153,3 +154,33 @@ def test_an_inode_is_told_by_all_its_names(tmp_path: Path) -> None:
     (tmp_path / "c/link").symlink_to("../a")
     found = paths_of(tmp_path, {(tmp_path / "c/two").stat().st_ino})
     assert with_parents(found) == {"", "a", "a/b", "a/b/one", "c", "c/two"}
+
+
+def reads_of(device: Path) -> int:
+    return int(Path(f"/sys/block/{device.name}/stat").read_text().split()[0])
+
+
+@pytest.mark.root
+def test_a_journal_read_ahead_is_not_read_again_block_by_block(made) -> None:
+    image = made("live", "ext4", ("-b", "4096", "-J", "size=8"))
+    with mounted(image, "ext4") as one:
+        for number in range(5):
+            (one.top / f"d{number}").mkdir()
+            fill(one.top / f"d{number}")
+        sync_file_system(one.top)
+        copies = [Path(shutil.copy(image, image.with_name(f"{name}.img"))) for name in ("plain", "ahead")]
+    reads = []
+    for number, copy in enumerate(copies):
+        device = loop.attach(copy, sector_bytes=4096)
+        top = copy.with_suffix(".mnt")
+        top.mkdir()
+        with device.open("rb"):  # or the cache goes with the last who has it open
+            if number:
+                ext4_journal.read_ahead(device)
+            before = reads_of(device)
+            mounts.mount(device, top, filesystem="ext4", options=["ro"])
+            reads.append(reads_of(device) - before)
+        assert len(statuses(top)) == 5 * 608 + 1
+        mounts.be_unmounted_and_gone(top)
+        loop.detach(device)
+    assert reads[1] < reads[0] / 2

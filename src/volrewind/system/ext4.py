@@ -42,6 +42,7 @@ class Superblock:
         self.counts_unused = bool(read_only_features & _GROUP_CHECKSUMS)
         self.uuid = raw[0x68:0x78]
         self.descriptor_bytes = struct.unpack_from("<H", raw, 0xFE)[0] if self.features & _64BIT else 32
+        self.journal = raw[0x10C : 0x10C + 60]  # a copy of the i_block of the journal's inode
 
 
 class Ext4Tables(InodeTables):
