@@ -19,7 +19,6 @@ _MAGICS = {0x9123683E: "btrfs", 0x58465342: "xfs", 0xEF53: "ext4", 0x01021994: "
            0x65735546: "fuse", 0x794C7630: "overlay", 0x6969: "nfs"}  # fmt: skip
 _FITRIM = 0xC0185879
 _CAP_SYS_RESOURCE = 1 << 24  # linux/capability.h
-_FIFREEZE, _FITHAW = 0xC0045877, 0xC0045878
 
 
 class Space(msgspec.Struct, frozen=True):

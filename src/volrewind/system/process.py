@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -79,6 +80,42 @@ def run(
     if finished.code not in ok:
         raise ToolFailed(f"{_shown(argv)} ended with code {finished.code}: {_last_words(finished)}")
     return finished
+
+
+@contextmanager
+def companion(argv: Sequence[str | Path]) -> Iterator[tuple[Callable[[str], None], Callable[[float], str]]]:
+    """Run a program beside us while the block runs; gives what says a line to it, and what hears one within some seconds.
+
+    It lives in a session of its own, holds no lock of ours, and sees the end of its input when we are gone. What is heard is ""
+    when it ended, or said nothing in time. It is waited for at the end, so it must end by itself.
+    """
+    import select
+    import subprocess
+
+    program = subprocess.Popen(
+        list(map(str, argv)), stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True, bufsize=0
+    )
+    assert program.stdin is not None and program.stdout is not None  # pipes, as asked for
+    into, out = program.stdin, program.stdout
+
+    def say(line: str) -> None:
+        with suppress(BrokenPipeError):
+            into.write(f"{line}\n".encode())
+
+    def hear(seconds: float) -> str:
+        said = b""
+        while not said.endswith(b"\n") and select.select([out], [], [], seconds)[0]:
+            if not (more := out.read(1024)):
+                break
+            said += more
+        return _text(said)
+
+    try:
+        yield say, hear
+    finally:
+        into.close()
+        program.wait()
+        out.close()
 
 
 _PACKAGES = {

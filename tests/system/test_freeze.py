@@ -1,0 +1,89 @@
+"""File systems held still, on a real ext4; whatever becomes of who holds them, they are let go."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from volrewind.clock import SystemClock, wait_until
+from volrewind.errors import Refused
+from volrewind.system import filesystem, mounts
+from volrewind.system.freeze import frozen, thaw
+from volrewind.system.process import run
+
+pytestmark = pytest.mark.root
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Path]:
+    image, target = tmp_path / "image", tmp_path / "target"
+    target.mkdir()
+    filesystem.set_length(image, 32 * 2**20)
+    filesystem.make_ext4(image)
+    run(["mount", "-o", "loop", image, target])
+    yield target
+    thaw(target)
+    mounts.be_unmounted(target)
+
+
+def write(place: Path) -> None:
+    with (place / "file").open("wb") as file:
+        file.write(b"x")
+        os.fsync(file.fileno())
+
+
+def test_nobody_writes_while_it_is_held(place: Path) -> None:
+    with ThreadPoolExecutor(1) as executor:
+        with frozen([place], seconds=20) as hold:
+            writing = executor.submit(write, place)
+            time.sleep(0.3)
+            assert not writing.done()
+        writing.result(timeout=20)
+    assert hold.was_kept
+
+
+def test_a_hold_that_was_too_long_says_so(place: Path) -> None:
+    with frozen([place], seconds=0.2) as hold:
+        write(place)
+    assert not hold.was_kept
+
+
+def test_what_fails_meanwhile_lets_go(place: Path) -> None:
+    with pytest.raises(ZeroDivisionError), frozen([place], seconds=20):
+        raise ZeroDivisionError
+    write(place)
+
+
+def test_what_cannot_be_frozen_leaves_nothing_frozen(place: Path) -> None:
+    with pytest.raises(Refused), frozen([place, Path("/proc")], seconds=20):
+        raise AssertionError
+    write(place)
+
+
+def test_a_holder_that_is_killed_lets_go(place: Path) -> None:
+    script = (
+        "import sys, time\nfrom pathlib import Path\nfrom volrewind.system.freeze import frozen\n"
+        "with frozen([Path(sys.argv[1])], seconds=60):\n print('held', flush=True)\n time.sleep(60)\n"
+    )
+    holder = subprocess.Popen([sys.executable, "-c", script, place], stdout=subprocess.PIPE)
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == b"held\n"
+    holder.send_signal(signal.SIGKILL)
+    holder.wait()
+    holder.stdout.close()
+    wait_until(lambda: not thaw(place), "the thaw", clock=SystemClock(), deadline_seconds=10)
+    write(place)
+
+
+def test_nothing_at_all_is_held_at_once() -> None:
+    with frozen([], seconds=1) as hold:
+        pass
+    assert hold.was_kept
