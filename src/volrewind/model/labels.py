@@ -8,3 +8,6 @@ CLAIM = "volrewind.io/claim"
 PERSISTENT_VOLUME = "volrewind.io/persistent-volume"
 SNAPSHOT = "volrewind.io/snapshot"
 SNAPSHOT_CONTENT = "volrewind.io/snapshot-content"
+GROUP = "volrewind.io/group"  # the id of the group a snapshot was taken in
+GROUP_SNAPSHOT = "volrewind.io/group-snapshot"
+GROUP_SNAPSHOT_CONTENT = "volrewind.io/group-snapshot-content"

@@ -127,6 +127,10 @@ class Backend(ABC):
         """Return where this process sees the volume mounted for its users (never where we look into it ourselves)."""
         return ()
 
+    def freeze_points(self, volume: Volume) -> tuple[Path, ...] | None:
+        """Return where to freeze so that nobody writes to a volume; nowhere when nobody could anyway, None when none of it helps."""
+        return None if self.mounted_targets(volume) else ()
+
     def attach(self, volume: Volume) -> Path:
         """Return the device that a block volume is (BLOCK), which `unmount` lets go."""
         raise NotSupported(f"volumes of a {self.kind} pool are no devices")

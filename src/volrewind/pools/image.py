@@ -260,6 +260,14 @@ class ImageBackend(Backend):
             return loop.devices_of(image)
         return tuple(mount.target for _, mount in _mounts_of(image) if not self._is_view(mount))
 
+    def freeze_points(self, volume: Volume) -> tuple[Path, ...] | None:
+        """Return one mount of its file system; a raw device, and a mount that we do not see, cannot be frozen."""
+        devices = loop.devices_of(self._live(volume))
+        mounted = [mounts.mounts_from(device) for device in devices]
+        if volume.block or not all(mounted):
+            return None if devices else ()
+        return tuple(one[0].target for one in mounted)
+
     def attach(self, volume: Volume) -> Path:
         """Return its loop device, which stays until it is let go or the host restarts."""
         image = self._live(volume)
