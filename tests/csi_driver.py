@@ -164,6 +164,8 @@ class Driver:
 
     def empty(self) -> None:
         """Remove all volumes and snapshots, as Kubernetes would."""
+        for group in {entry.snapshot.group_snapshot_id for entry in self.call("ListSnapshots").entries} - {""}:
+            self.call("DeleteVolumeGroupSnapshot", group_snapshot_id=group)
         for entry in self.call("ListSnapshots").entries:
             self.call("DeleteSnapshot", snapshot_id=entry.snapshot.snapshot_id)
         for entry in self.call("ListVolumes").entries:

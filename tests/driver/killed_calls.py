@@ -23,6 +23,7 @@ from machinery.killing import adopt_orphans, moments, reap_orphans, run, run_kil
 from volrewind.clock import SystemClock
 from volrewind.driver.controller import Controller
 from volrewind.driver.generated import csi_pb2 as csi
+from volrewind.driver.group import Groups
 from volrewind.driver.locks import Locks
 from volrewind.driver.node import Node
 from volrewind.driver.served import Served
@@ -56,7 +57,12 @@ class World:
     def call(self, method: str, **fields: Any) -> Any:
         """Make a call on a driver that has just started."""
         served, locks = Served({self.kind: self.pool()}), Locks()
-        faces = (Controller(served, locks, "n"), Snapshots(served, locks), Node(served, locks, "n", self.kubelet))
+        faces = (
+            Controller(served, locks, "n"),
+            Snapshots(served, locks),
+            Groups(served, locks),
+            Node(served, locks, "n", self.kubelet),
+        )
         function = next(getattr(face, method) for face in faces if hasattr(face, method))
         return function(getattr(csi, f"{method}Request")(**fields))
 
@@ -218,6 +224,50 @@ class DeleteVolume(DeleteSnapshot):
         return str(self.world.call("DeleteVolume", volume_id=self.identity))
 
 
+class Group(Call):
+    def before(self) -> None:
+        self.volumes = [self.world.volume_id("pvc-1"), self.world.restored("pvc-2").volume_id]
+        self.world.publish(self.volumes[1])
+
+    def act(self) -> str:
+        return str(
+            self.world.call("CreateVolumeGroupSnapshot", name="g", source_volume_ids=self.volumes).group_snapshot
+        )
+
+    def after(self) -> None:
+        group = self.world.call("CreateVolumeGroupSnapshot", name="g", source_volume_ids=self.volumes).group_snapshot
+        must(group.ready_to_use and len(group.snapshots) == 2, f"the group is not whole: {group}")
+        target = self.world.target(self.volumes[1])
+        names = {self.world.pool().snapshot_of(one.snapshot_id).name for one in group.snapshots}
+        self.world.check({"pvc-1", "pvc-2"}, {"s-1", *names}, {target})
+        (target / "more").write_bytes(b"nothing is frozen")
+
+    def back(self) -> None:
+        group = self.world.call("CreateVolumeGroupSnapshot", name="g", source_volume_ids=self.volumes).group_snapshot
+        self.world.call("DeleteVolumeGroupSnapshot", group_snapshot_id=group.group_snapshot_id)
+        self.world.withdraw(self.volumes[1])
+        self.world.call("DeleteVolume", volume_id=self.volumes[1])
+
+
+class DeleteGroup(Call):
+    def before(self) -> None:
+        self.volumes = [self.world.volume_id("pvc-1"), self.world.restored("pvc-2").volume_id]
+        made = self.world.call("CreateVolumeGroupSnapshot", name="g", source_volume_ids=self.volumes).group_snapshot
+        self.group = {
+            "group_snapshot_id": made.group_snapshot_id,
+            "snapshot_ids": [one.snapshot_id for one in made.snapshots],
+        }
+
+    def act(self) -> str:
+        return str(self.world.call("DeleteVolumeGroupSnapshot", **self.group))
+
+    def after(self) -> None:
+        self.world.check({"pvc-1", "pvc-2"}, {"s-1"})
+
+    def back(self) -> None:
+        self.world.call("DeleteVolume", volume_id=self.volumes[1])
+
+
 class Publish(Call):
     def before(self) -> None:
         self.identity = self.world.restored("pvc-2").volume_id
@@ -324,7 +374,7 @@ class ExpandBlock(PublishBlock):
 
 
 CALLS = (
-    Create, Restore, Clone, Snapshot, DeleteSnapshot, DeleteVolume, Publish, Withdraw, Expand, PublishBlock, WithdrawBlock,
+    Create, Restore, Clone, Snapshot, DeleteSnapshot, DeleteVolume, Group, DeleteGroup, Publish, Withdraw, Expand, PublishBlock, WithdrawBlock,
     ExpandBlock,
 )  # fmt: skip
 

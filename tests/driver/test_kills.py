@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 _WORKER = Path(__file__).with_name("killed_calls.py")
-_CALLS = ("Create", "Restore", "Clone", "Snapshot", "DeleteSnapshot", "DeleteVolume", "Publish", "Withdraw")
+_CALLS = (
+    "Create", "Restore", "Clone", "Snapshot", "DeleteSnapshot", "DeleteVolume", "Group", "DeleteGroup", "Publish", "Withdraw",
+)  # fmt: skip
 _CASES = [
     *((pool, call) for pool in ("btrfs", "image") for call in _CALLS),
     ("btrfs", "Expand"),

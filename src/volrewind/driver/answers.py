@@ -6,6 +6,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from volrewind.driver.generated import csi_pb2 as csi
 from volrewind.driver.names import NODE_KEY
+from volrewind.model.labels import GROUP
 from volrewind.model.snapshot import Snapshot, State
 from volrewind.model.volume import Volume
 
@@ -48,4 +49,5 @@ def snapshot_message(snapshot: Snapshot) -> csi.Snapshot:
         size_bytes=snapshot.size_bytes or 0,
         creation_time=created,
         ready_to_use=snapshot.state is State.READY,
+        group_snapshot_id=snapshot.labels.get(GROUP, ""),
     )

@@ -12,6 +12,7 @@ from volrewind.errors import Refused
 
 _SERVICES = (
     csi.PluginCapability.Service.CONTROLLER_SERVICE,
+    csi.PluginCapability.Service.GROUP_CONTROLLER_SERVICE,
     csi.PluginCapability.Service.VOLUME_ACCESSIBILITY_CONSTRAINTS,
 )
 

@@ -19,6 +19,7 @@ from volrewind.clock import Clock, SystemClock
 from volrewind.driver.controller import Controller
 from volrewind.driver.generated import csi_pb2 as csi
 from volrewind.driver.generated import pluginregistration_pb2 as registration
+from volrewind.driver.group import Groups
 from volrewind.driver.identity import Identity
 from volrewind.driver.locks import Locks
 from volrewind.driver.names import DRIVER, checked_node
@@ -32,6 +33,7 @@ from volrewind.model.capability import Capability
 from volrewind.pools.home import Home
 from volrewind.pools.place import NewPool
 from volrewind.pools.pool import Pool
+from volrewind.pools.together import thawed
 from volrewind.system import mounts
 
 # A sidecar gives up on a call after 10 to 15 s and calls again; what we are waiting for may as well end.
@@ -87,6 +89,7 @@ def run(settings: Settings, clock: Clock | None = None) -> None:
     serve(main, services["Identity"], (Identity(served),), clock)
     serve(main, services["Controller"], (Controller(served, locks, node), Snapshots(served, locks)), clock)
     serve(main, services["Node"], (Node(served, locks, node, settings.kubelet),), clock)
+    serve(main, services["GroupController"], (Groups(served, locks),), clock)
     _listen(main, settings.endpoint)
     main.start()
     _log.info("%s serves %s of node %r at %s", DRIVER, ", ".join(served.pools), node, settings.endpoint)
@@ -126,6 +129,8 @@ def _pool(settings: Settings, name: str, size_bytes: int | None, clock: Clock) -
         raise NotSupported(
             f"pool {name!r} is of a kind that cannot carry volumes of Kubernetes", hint="use btrfs or image"
         )
+    for path in thawed(pool):
+        _log.warning("pool %s: thawed %s, which a dead process held", name, path)
     for line in pool.sweep():
         _log.info("pool %s: swept %s", name, line)
     return pool

@@ -11,8 +11,8 @@ from volrewind.driver.names import checked, pool_name
 from volrewind.driver.pages import page
 from volrewind.driver.served import Served
 from volrewind.driver.wanted import snapshot_labels
-from volrewind.errors import AlreadyThere, NotFound
-from volrewind.model.labels import CLAIM, CSI_NAME
+from volrewind.errors import AlreadyThere, NotFound, UsageError
+from volrewind.model.labels import CLAIM, CSI_NAME, GROUP
 from volrewind.model.snapshot import Snapshot
 from volrewind.pools.pool import NewSnapshot, Pool
 
@@ -58,6 +58,10 @@ class Snapshots:
                 pool, snapshot = self._served.snapshot(snapshot_id)
             except NotFound:
                 return csi.DeleteSnapshotResponse()
+            if GROUP in snapshot.labels:
+                raise UsageError(
+                    f"snapshot {snapshot.name!r} belongs to group {snapshot.labels[GROUP]!r}, and goes with it"
+                )
             pool.delete_snapshot(snapshot)
         return csi.DeleteSnapshotResponse()
 

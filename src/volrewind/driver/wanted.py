@@ -10,7 +10,16 @@ from volrewind.driver.generated import csi_pb2 as csi
 from volrewind.driver.names import checked
 from volrewind.driver.served import ServedVolume
 from volrewind.errors import BadSize, UsageError
-from volrewind.model.labels import CLAIM, CSI_NAME, NAMESPACE, PERSISTENT_VOLUME, SNAPSHOT, SNAPSHOT_CONTENT
+from volrewind.model.labels import (
+    CLAIM,
+    CSI_NAME,
+    GROUP_SNAPSHOT,
+    GROUP_SNAPSHOT_CONTENT,
+    NAMESPACE,
+    PERSISTENT_VOLUME,
+    SNAPSHOT,
+    SNAPSHOT_CONTENT,
+)
 from volrewind.model.quantity import format_size
 
 DEFAULT_BYTES = 2**30
@@ -26,6 +35,12 @@ _SNAPSHOT_LABELS = {
     f"{_FOREIGN}volumesnapshot/name": SNAPSHOT,
     f"{_FOREIGN}volumesnapshotcontent/name": SNAPSHOT_CONTENT,
 }
+_GROUP_LABELS = {
+    f"{_FOREIGN}volumegroupsnapshot/namespace": NAMESPACE,
+    f"{_FOREIGN}volumegroupsnapshot/name": GROUP_SNAPSHOT,
+    f"{_FOREIGN}volumegroupsnapshotcontent/name": GROUP_SNAPSHOT_CONTENT,
+}
+_TOGETHER = "together"
 
 
 @dataclass(frozen=True)
@@ -118,6 +133,14 @@ def snapshot_labels(name: str, parameters: Mapping[str, str]) -> dict[str, str]:
     """
     _, labels = _parameters(parameters, set(), _SNAPSHOT_LABELS)
     return {CSI_NAME: name, **labels}
+
+
+def group_parameters(parameters: Mapping[str, str]) -> tuple[bool, dict[str, str]]:
+    """Return whether the members of a group must be of one moment, and the labels of each."""
+    own, labels = _parameters(parameters, {_TOGETHER}, _GROUP_LABELS)
+    if (wish := own.get(_TOGETHER, "preferred")) not in ("preferred", "required"):
+        raise UsageError(f"parameter together={wish[:40]!r} is not known", hint="it is preferred or required")
+    return wish == "required", labels
 
 
 def _parameters(
