@@ -144,8 +144,8 @@ class Site:
 
     def destroy(self) -> None:
         with self.ground:
-            if self.kind.hosted:
-                self.home.destroy(self.place, with_snapshots=True)
+            for place in self.home.places() if self.kind.hosted else ():
+                self.home.destroy(place, with_snapshots=True)
 
     def script(self, code: str) -> tuple[str, ...]:
         """Return the command of another process, in which `pool` is this pool."""

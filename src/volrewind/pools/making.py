@@ -15,7 +15,7 @@ from volrewind.pools.descriptors import Descriptors
 from volrewind.pools.place import NewPool, Place
 from volrewind.pools.placing import check_free, default_size_bytes, place_of
 from volrewind.pools.records import LAYOUT_VERSION, Label, be_unlabelled, write_label
-from volrewind.pools.site import Site, need_root
+from volrewind.pools.site import Site, need_root, unmount_volumes
 from volrewind.system import btrfs, filesystem
 from volrewind.system.files import remove_file
 
@@ -140,8 +140,9 @@ def _check_empty(site: Site) -> None:
 
 def _empty_in_host(site: Site) -> None:
     pool = site.open()
+    unmount_volumes(pool)  # first: a volume in use refuses the removal before anything is lost
     for snapshot in pool.snapshots():
-        pool.delete_snapshot(msgspec.structs.replace(snapshot, hold=False))
+        pool.delete_snapshot(pool.update_snapshot(msgspec.structs.replace(snapshot, hold=False)))
     for volume in pool.volumes():
         pool.delete_volume(volume)
     pool.sweep()

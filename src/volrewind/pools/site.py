@@ -69,9 +69,7 @@ class Site(msgspec.Struct, frozen=True):
         if mounts.mounted_at(self.root):
             pool = self._pool()
             pool.sweep()
-            for volume in pool.volumes():
-                for target in pool.backend.mounted_targets(volume):
-                    pool.unmount(volume, target, forget=False)
+            unmount_volumes(pool)
         with self.owned():
             self.be_released()
 
@@ -168,3 +166,14 @@ def need_root(because: str) -> None:
         raise Refused(
             f"{because}, which only root may mount", hint="run it with sudo, or use a pool without a backing file"
         )
+
+
+def unmount_volumes(pool: Pool) -> None:
+    """Unmount the volumes of a pool; the next start mounts them again.
+
+    Raises:
+        InUse: processes still use one.
+    """
+    for volume in pool.volumes():
+        for target in pool.backend.mounted_targets(volume):
+            pool.unmount(volume, target, forget=False)
