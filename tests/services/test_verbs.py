@@ -218,6 +218,20 @@ def test_rollback_and_undo_and_undo_again(host: Host, text: str) -> None:
     assert (place / "one").read_text() == "first"
 
 
+def test_rollback_brings_back_what_changed_and_kept_its_size_and_time(host: Host) -> None:
+    """As `cp -p` and `tar` leave it, and any change within one second where the file system counts no less."""
+    place = host.directory()
+    (place / "one").write_text("first")
+    then = (place / "one").stat().st_mtime_ns
+    taken = host.create("./data").name
+    (place / "one").write_text("other")
+    os.utime(place / "one", ns=(then, then))
+    rollback.rollback(host.environment, taken)
+    assert (place / "one").read_text() == "first"
+    rollback.undo(host.environment, host.target("./data"))
+    assert (place / "one").read_text() == "other"
+
+
 def test_rollback_brings_a_vanished_directory_back(host: Host) -> None:
     data = host.directory()
     before = content(data)

@@ -12,13 +12,14 @@ def write_back_command(source: Path, target: Path, *, excludes: Sequence[str] = 
     """Return the command that makes `target` hold what `source` holds.
 
     Each changed file is replaced whole, by a rename, so that nobody reads half a file. What the snapshot left out
-    (`excludes`) stays as it is: without --delete-excluded rsync protects it. Times are compared to the nanosecond: by
-    default a file of the same size written in the same second would be left as it is.
+    (`excludes`) stays as it is: without --delete-excluded rsync protects it. --checksum reads everything on both sides:
+    size and time tell nothing of a file that was written to and kept both (`cp -p`, or in the same second on zfs-fuse).
     """
     left_out = [f"--exclude={pattern}" for pattern in excludes]
     return (
         "rsync",
         "-aHAXS",
+        "--checksum",
         "--numeric-ids",
         "--modify-window=-1",
         "--delete-delay",
