@@ -1,4 +1,4 @@
-"""What the tests of a cluster share: one instance of a kind for the whole session, whichever worker a test runs in."""
+"""What the tests of a cluster share: one instance of a kind for all that a worker runs."""
 
 from __future__ import annotations
 
@@ -42,14 +42,16 @@ class Cluster:
 
 
 def a_cluster(kind: Kind, temporary: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """Give the user's own cluster, else the instance that all workers share; skip when neither can be had."""
+    """Give the user's own cluster, else an instance for this worker; skip when neither can be had.
+
+    Workers share none, since tests of the driver make and remove what a cluster has only one of.
+    """
     if own := os.environ.get(OWN_CLUSTER):
         yield Cluster(Path(own), None)
         return
     skip_unless_built()
-    base = temporary.getbasetemp()
-    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    with instances.shared(Place(shared / f"cluster-{kind}"), kind, print) as running:
+    place = Place(temporary.getbasetemp() / f"cluster-{kind}")
+    with instances.shared(place, kind, print) as running:
         yield Cluster(running.kubeconfig, running)
 
 

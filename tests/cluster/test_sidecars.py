@@ -11,7 +11,7 @@ from lightkube import Client
 from lightkube.generic_resource import create_global_resource, create_namespaced_resource
 from lightkube.models.core_v1 import PersistentVolumeClaimSpec, TypedObjectReference, VolumeResourceRequirements
 from lightkube.models.meta_v1 import ObjectMeta
-from lightkube.resources.core_v1 import PersistentVolumeClaim
+from lightkube.resources.core_v1 import PersistentVolume, PersistentVolumeClaim
 from lightkube.resources.storage_v1 import StorageClass
 
 from testbed import sidecars
@@ -25,6 +25,7 @@ _DRIVER = "csi.volrewind.io"
 _GROUP = "snapshot.storage.k8s.io"
 _CLASS = "sidecars"
 Snapshot = create_namespaced_resource(_GROUP, "v1", "VolumeSnapshot", "volumesnapshots")
+Content = create_global_resource(_GROUP, "v1", "VolumeSnapshotContent", "volumesnapshotcontents")
 SnapshotClass = create_global_resource(_GROUP, "v1", "VolumeSnapshotClass", "volumesnapshotclasses")
 
 
@@ -86,13 +87,18 @@ def test_what_is_deleted_in_the_cluster_is_gone_from_the_pool(driver: Driver, ad
 
 
 @pytest.fixture(autouse=True)
-def _emptied(driver: Driver, admin: Client, namespace: str) -> Iterator[None]:
+def _emptied(admin: Client, namespace: str) -> Iterator[None]:
     """Have the cluster remove what a test has made, so that the next begins with an empty pool."""
     yield
     admin.deletecollection(Snapshot, namespace=namespace)
     admin.deletecollection(PersistentVolumeClaim, namespace=namespace)
-    _wait(lambda: not driver.call("ListSnapshots").entries, "the end of all snapshots")
-    _wait(lambda: not driver.call("ListVolumes").entries, "the end of all volumes")
+    _wait(lambda: not _left(admin), "the end of all that is the driver's")
+
+
+def _left(admin: Client) -> list[str]:
+    contents = [one.metadata.name for one in admin.list(Content) if one.spec["driver"] == _DRIVER]
+    volumes = [one for one in admin.list(PersistentVolume) if one.spec.csi and one.spec.csi.driver == _DRIVER]
+    return [*contents, *(one.metadata.name for one in volumes)]
 
 
 def _create_claim(admin: Client, namespace: str, name: str, *, source: str | None = None) -> None:
