@@ -28,6 +28,7 @@ from volrewind.driver.locks import Locks
 from volrewind.driver.node import Node
 from volrewind.driver.served import Served
 from volrewind.driver.snapshots import Snapshots
+from volrewind.driver.use import Use
 from volrewind.pools.home import Home, NewPool
 from volrewind.pools.pool import Pool
 from volrewind.system import loop, mounts
@@ -62,6 +63,7 @@ class World:
             Snapshots(served, locks),
             Groups(served, locks),
             Node(served, locks, "n", self.kubelet),
+            Use(served, locks),
         )
         function = next(getattr(face, method) for face in faces if hasattr(face, method))
         return function(getattr(csi, f"{method}Request")(**fields))

@@ -204,6 +204,26 @@ def test_only_the_volume_itself_is_unmounted(driver: Driver, refused) -> None:
     assert mounts.mounted_at(target)
 
 
+def test_a_volume_that_went_with_its_pool_does_not_hold_the_kubelet_up(driver: Driver) -> None:
+    gone, place = "vol-0123456789abcdef", str(driver.kubelet / "gone")
+    driver.call("NodeUnpublishVolume", volume_id=gone, target_path=place)
+    driver.call("NodeUnstageVolume", volume_id=gone, staging_target_path=place)
+
+
+def test_a_volume_whose_record_is_damaged_can_still_be_left(driver: Driver, refused) -> None:
+    volume = driver.create()
+    target = driver.publish(volume)
+    record = driver.pool("btrfs").backend.volume_place(volume.volume_id) / "volume.json"
+    whole = record.read_bytes()
+    record.write_bytes(b"{")
+    with refused("DATA_LOSS"):
+        driver.publish(volume, name="second")
+    driver.withdraw(volume)
+    assert not target.exists()
+    assert mounts.below(driver.kubelet) == ()
+    record.write_bytes(whole)
+
+
 def test_files_in_a_mount_point_stay(driver: Driver, refused) -> None:
     volume = driver.create()
     target = driver.kubelet / "somebody-s"

@@ -122,6 +122,19 @@ def test_a_volume_for_another_node_is_left_to_that_node(driver: Driver, refused)
     assert driver.call("GetCapacity", accessible_topology=place).available_capacity == 0
 
 
+def test_what_another_node_may_have_is_looked_for_there(driver: Driver, refused) -> None:
+    here = {"segments": {"topology.volrewind.io/node": "node-1"}}
+    for source in (
+        {"snapshot": {"snapshot_id": "snap-0123456789abcdef"}},
+        {"volume": {"volume_id": "vol-0123456789abcdef"}},
+    ):
+        with refused("RESOURCE_EXHAUSTED") as told:
+            driver.create(volume_content_source=source, accessibility_requirements={"requisite": [here]})
+        assert "another node may have it" in told.details
+        with refused("NOT_FOUND"):
+            driver.create(volume_content_source=source)
+
+
 def test_a_volume_too_small_for_its_file_system_becomes_larger(driver: Driver) -> None:
     assert driver.create(size=1, pool="image").capacity_bytes == 16 * MIB
 

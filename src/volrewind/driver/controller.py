@@ -15,6 +15,7 @@ from volrewind.model.quantity import format_size
 from volrewind.model.snapshot import Snapshot
 from volrewind.model.volume import Volume
 from volrewind.pools.pool import NewVolume, Pool
+from volrewind.pools.records import is_our_id
 
 _Rpc = csi.ControllerServiceCapability.RPC
 CAPABILITIES = (
@@ -49,11 +50,16 @@ class Controller:
         wanted = wanted_volume(request)
         self._check_place(request.accessibility_requirements)
         with self._locks.held(f"volume {wanted.name}", shared=[wanted.source] if wanted.source else []):
-            volume = self._found(wanted) or self._made(wanted)
+            try:
+                volume = self._found(wanted) or self._made(wanted)
+            except NotFound as error:
+                if is_our_id(wanted.source) and request.HasField("accessibility_requirements"):
+                    raise NoSpace(f"{error.message} on node {self._node!r}; another node may have it") from error
+                raise
         return csi.CreateVolumeResponse(volume=volume_message(volume, self._node))
 
     def _check_place(self, requirements: csi.TopologyRequirement) -> None:
-        """Refuse a volume that must be elsewhere, so that the scheduler looks for another node."""
+        """Refuse a volume that must be elsewhere; this code makes the scheduler look for another node."""
         if requirements.requisite and not any(is_at(self._node, place) for place in requirements.requisite):
             raise NoSpace(f"volumes, and what is restored from snapshots, stay on node {self._node!r}")
 

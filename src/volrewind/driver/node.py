@@ -9,19 +9,9 @@ from volrewind.driver.answers import topology
 from volrewind.driver.generated import csi_pb2 as csi
 from volrewind.driver.locks import Locks
 from volrewind.driver.names import checked
-from volrewind.driver.places import (
-    be_hidden,
-    checked_place,
-    device_places,
-    is_device,
-    others,
-    show_device,
-    show_directory,
-)
+from volrewind.driver.places import be_hidden, checked_place, device_places, is_at, others, show_device, show_directory
 from volrewind.driver.served import Served, ServedVolume
-from volrewind.driver.wanted import size_of
-from volrewind.errors import BadSize, Damaged, InUse, NotFound, Refused, UsageError
-from volrewind.model.quantity import format_size
+from volrewind.errors import Damaged, InUse, NotFound, Refused, UsageError
 from volrewind.model.volume import Volume
 from volrewind.pools.pool import Pool
 from volrewind.system import mounts
@@ -70,12 +60,23 @@ class Node:
         volume_id = checked(request.volume_id, "volume_id")
         staging = checked_place(request.staging_target_path, "staging_target_path", self._below)
         with self._locks.held(f"use of {volume_id}", shared=[volume_id]):
+            self._unstage(volume_id, staging)
+        return csi.NodeUnstageVolumeResponse()
+
+    def _unstage(self, volume_id: str, staging: Path) -> None:
+        """Make a volume be not staged; of one that is gone with its pool nothing is, and the kubelet must get on."""
+        try:
             pool, volume = self._served.volume(volume_id)
+        except NotFound:
+            if mounts.mounted_at(staging):
+                raise
+        except Damaged:
+            mounts.be_unmounted(staging)
+        else:
             if volume.block:
                 _let_go(pool, volume)
             else:
                 pool.unmount(volume, staging, forget=False)
-        return csi.NodeUnstageVolumeResponse()
 
     def NodePublishVolume(self, request: csi.NodePublishVolumeRequest) -> csi.NodePublishVolumeResponse:
         volume_id = checked(request.volume_id, "volume_id")
@@ -113,44 +114,8 @@ class Node:
             pool, volume = self._served.volume(volume_id)
         except Damaged:
             return
-        if not _is_at(pool, volume, target):
+        if not is_at(pool, volume, target):
             raise Refused(f"what is mounted at {str(target)!r} is not volume {volume.name!r}")
-
-    def NodeGetVolumeStats(self, request: csi.NodeGetVolumeStatsRequest) -> csi.NodeGetVolumeStatsResponse:
-        volume_id = checked(request.volume_id, "volume_id")
-        pool, volume, place = self._placed(volume_id, request.volume_path)
-        usage = pool.backend.usage(volume, place)
-        bytes_ = csi.VolumeUsage(
-            total=usage.total_bytes, used=usage.used_bytes, available=usage.available_bytes, unit=csi.VolumeUsage.BYTES
-        )
-        inodes = csi.VolumeUsage(
-            total=usage.total_inodes,
-            used=usage.used_inodes,
-            available=usage.total_inodes - usage.used_inodes,
-            unit=csi.VolumeUsage.INODES,
-        )
-        return csi.NodeGetVolumeStatsResponse(usage=[bytes_, inodes] if usage.total_inodes else [bytes_])
-
-    def NodeExpandVolume(self, request: csi.NodeExpandVolumeRequest) -> csi.NodeExpandVolumeResponse:
-        volume_id = checked(request.volume_id, "volume_id")
-        wanted = size_of(request.capacity_range)
-        with self._locks.held(f"use of {volume_id}", shared=[volume_id]):
-            pool, volume, _ = self._placed(volume_id, request.volume_path)
-            size = volume.size_bytes or 0
-            if wanted.required_bytes > size:
-                size = pool.resize_volume(volume, wanted.required_bytes).size_bytes or 0
-            if wanted.limit_bytes and size > wanted.limit_bytes:
-                raise BadSize(f"volume {volume.name!r} has {format_size(size)} and cannot shrink")
-        return csi.NodeExpandVolumeResponse(capacity_bytes=size)
-
-    def _placed(self, volume_id: str, path: str) -> tuple[Pool, Volume, Path]:
-        """Return a volume and where it is used."""
-        if not path:
-            raise UsageError("volume_path is missing")
-        pool, volume = self._served.volume(volume_id)
-        if not path.startswith("/") or not _is_at(pool, volume, Path(path)):
-            raise NotFound(f"volume {volume.name!r} is not at {path[:200]!r}")
-        return pool, volume, checked_place(path, "volume_path", self._below)
 
     def _usable(self, volume_id: str, access: Access) -> ServedVolume:
         found = self._served.volume(volume_id)
@@ -184,11 +149,3 @@ def _let_go(pool: Pool, volume: Volume) -> None:
         if seen := device_places(device):
             raise InUse(f"volume {volume.name!r} is still at {str(seen[0])!r}")
     pool.detach(volume)
-
-
-def _is_at(pool: Pool, volume: Volume, place: Path) -> bool:
-    targets = pool.backend.mounted_targets(volume)
-    if volume.block:
-        return any(is_device(device, place) for device in targets)
-    there = mounts.mounted_at(place)
-    return there is not None and there.target in targets

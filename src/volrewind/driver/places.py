@@ -10,6 +10,8 @@ import os
 from pathlib import Path
 
 from volrewind.errors import AlreadyThere, InUse, UsageError
+from volrewind.model.volume import Volume
+from volrewind.pools.pool import Pool
 from volrewind.system import loop, mounts
 
 _LONGEST = 4095  # PATH_MAX without the NUL
@@ -96,8 +98,17 @@ def is_device(device: Path, place: Path) -> bool:
     """Tell whether a path is this very device."""
     try:
         return place.stat().st_rdev == device.stat().st_rdev
-    except FileNotFoundError:
+    except OSError:
         return False
+
+
+def is_at(pool: Pool, volume: Volume, place: Path) -> bool:
+    """Tell whether a volume is what is mounted, or the device, at a path."""
+    targets = pool.backend.mounted_targets(volume)
+    if volume.block:
+        return any(is_device(device, place) for device in targets)
+    there = mounts.mounted_at(place)
+    return there is not None and there.target in targets
 
 
 def be_hidden(target: Path) -> None:

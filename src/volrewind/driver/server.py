@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
+import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -14,10 +17,11 @@ from google.protobuf.message_factory import GetMessageClass
 
 from volrewind.clock import Clock
 from volrewind.driver.status import status_of
-from volrewind.errors import UsageError
+from volrewind.errors import Refused, UsageError
 
 # Calls wait for disks, not for processors. Measured November 2026: more threads answered no more calls a second.
 THREADS = 8
+_LONGEST_SOCKET = 107  # unix(7): sun_path, without the NUL
 _log = logging.getLogger("volrewind.driver")
 
 
@@ -77,3 +81,23 @@ def _level(method: MethodDescriptor) -> int:
     """What only asks is asked for ever."""
     changes = method.name.startswith(("Create", "Delete", "Node")) and "Get" not in method.name
     return logging.INFO if changes else logging.DEBUG
+
+
+def listen(to: grpc.Server, path: Path) -> None:
+    """Answer calls at a socket that only root may use; one that a dead driver left goes.
+
+    Raises:
+        Refused: somebody answers there.
+    """
+    if len(os.fsencode(path)) > _LONGEST_SOCKET:
+        raise UsageError(f"socket {str(path)!r} is longer than {_LONGEST_SOCKET} bytes")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with socket.socket(socket.AF_UNIX) as trial:
+        if trial.connect_ex(str(path)) == 0:
+            raise Refused(f"another driver listens at {str(path)!r}")
+    old = os.umask(0o177)
+    try:
+        to.add_insecure_port(f"unix:{path}")
+    finally:
+        os.umask(old)
+    to.start()
