@@ -109,6 +109,8 @@ def test_it_is_not_taken_out_while_a_volume_of_it_exists(connection: Connection,
         assert admin.get(CSIDriver, DRIVER_NAME).metadata.name == DRIVER_NAME
     finally:
         admin.delete(PersistentVolume, "held")
+        held = sets.Named("v1", "PersistentVolume", "held")
+        sets.be_gone(connection, [held], deadline_seconds=_SECONDS)
 
 
 def test_nothing_is_applied_when_a_part_would_be_refused(connection: Connection, admin: Client) -> None:
