@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from volrewind.clock import SystemClock, wait_until
-from volrewind.errors import Refused
+from volrewind.errors import InUse, Refused
 from volrewind.system import filesystem, mounts
 from volrewind.system.freeze import frozen, thaw
 from volrewind.system.process import run
@@ -54,6 +54,12 @@ def test_a_hold_that_was_too_long_says_so(place: Path) -> None:
     with frozen([place], seconds=0.2) as hold:
         write(place)
     assert not hold.was_kept
+
+
+def test_what_is_held_cannot_be_unmounted(place: Path) -> None:
+    with frozen([place], seconds=20), pytest.raises(InUse):  # it would stay frozen for ever, and nobody could reach it
+        mounts.be_unmounted(place)
+    write(place)
 
 
 def test_what_fails_meanwhile_lets_go(place: Path) -> None:

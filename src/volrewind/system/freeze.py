@@ -12,7 +12,7 @@ import select
 import signal
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from volrewind.errors import Refused
@@ -59,13 +59,7 @@ def frozen(paths: Sequence[Path], *, seconds: float) -> Iterator[Hold]:
 def thaw(path: Path) -> bool:
     """Make a file system take writes again; tells whether it was frozen."""
     with directory_fd(path) as fd:
-        try:
-            ioctl.call(fd, _FITHAW, 0, path=path)
-        except OSError as error:
-            if error.errno != errno.EINVAL:  # it was not
-                raise
-            return False
-    return True
+        return _thaw(fd, path)
 
 
 def freeze(path: Path) -> None:
@@ -74,25 +68,43 @@ def freeze(path: Path) -> None:
         ioctl.call(fd, _FIFREEZE, 0, path=path)
 
 
+def _thaw(fd: int, path: Path) -> bool:
+    try:
+        ioctl.call(fd, _FITHAW, 0, path=path)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # it was not
+            raise
+        return False
+    return True
+
+
 def _hold(seconds: float, paths: Sequence[Path]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGPIPE):
         signal.signal(number, signal.SIG_IGN)
-    held: list[Path] = []
-    said = ""
-    try:
-        for path in paths:
-            freeze(path)
-            held.append(path)
-        _say("frozen")
-        in_time = bool(select.select([sys.stdin], [], [], seconds)[0])
-        said = "kept" if in_time else "expired"
-    except OSError as error:
-        said = f"{error.strerror}: {str(error.filename)!r}"
-    finally:
-        for path in reversed(held):
-            with suppress(OSError):
-                thaw(path)
+    held: list[tuple[int, Path]] = []
+    with ExitStack() as opened:
+        try:
+            # open until it is thawed, so that it cannot be unmounted meanwhile: it would stay frozen, out of reach
+            roots = [(opened.enter_context(directory_fd(path)), path) for path in paths]
+            for fd, path in roots:
+                if _is_told(0):
+                    break  # who wanted it is gone already
+                ioctl.call(fd, _FIFREEZE, 0, path=path)
+                held.append((fd, path))
+            _say("frozen")
+            said = "kept" if _is_told(seconds) else "expired"
+        except OSError as error:
+            said = f"{error.strerror}: {str(error.filename)!r}"
+        finally:
+            for fd, path in reversed(held):
+                with suppress(OSError):
+                    _thaw(fd, path)
     _say(said)
+
+
+def _is_told(seconds: float) -> bool:
+    """Wait for a line, or the end of the input."""
+    return bool(select.select([sys.stdin], [], [], seconds)[0])
 
 
 def _say(line: str) -> None:
