@@ -13,6 +13,7 @@ from volrewind.model.capability import Capability
 from volrewind.pools.pool import NewVolume, Pool
 from volrewind.system import btrfs, loop, mounts
 from volrewind.system.files import sync_file_system
+from volrewind.system.freeze import freeze, thaw
 
 MIB = 2**20
 
@@ -132,3 +133,13 @@ def test_usage_tells_what_is_left_for_the_volume(pool: Pool, new_volume, target:
     assert 7 * MIB <= after.used_bytes - before.used_bytes < 16 * MIB  # ZFS has not accounted for all of it yet
     assert after.available_bytes < before.available_bytes
     assert after.total_bytes == before.total_bytes
+
+
+@pytest.mark.kinds("image")
+def test_a_volume_that_was_unmounted_while_frozen_takes_writes_again(pool: Pool, new_volume, target: Path) -> None:
+    volume = pool.mount(new_volume(pool), target)
+    freeze(target)
+    pool.unmount(volume, target)  # the kernel keeps it, frozen, out of reach
+    pool.mount(volume, target)
+    assert not thaw(target)
+    (target / "file").write_bytes(b"x")
