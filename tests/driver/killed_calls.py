@@ -11,13 +11,13 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Set
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "crash"))
 
+from machinery.attached import check_nothing_attached
 from machinery.killing import adopt_orphans, moments, reap_orphans, run, run_killed_at
 
 from volrewind.clock import SystemClock
@@ -433,14 +433,12 @@ def main() -> int:
         ends = [end for _, end in rounds(call, every)]
     except BaseException:
         failure = traceback.format_exc()
-    with suppress(Exception):  # the failure above is what matters
+    try:
         reap_orphans()
-        for mount in mounts.below(world.kubelet):
-            mounts.be_unmounted(mount.target)
-        for volume in world.pool().volumes():
-            for target in world.pool().backend.mounted_targets(volume):
-                world.pool().backend.unmount(volume, target)
         world.home.destroy(world.home.place(kind), with_snapshots=True)
+        check_nothing_attached(base)
+    except BaseException:
+        failure = failure or traceback.format_exc()
     print(json.dumps({"kills": ends.count("killed"), "rounds": len(ends), "failure": failure}))
     return 1 if failure else 0
 

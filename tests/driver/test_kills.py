@@ -11,6 +11,10 @@ from pathlib import Path
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "crash"))
+
+from machinery.attached import be_detached
+
 _WORKER = Path(__file__).with_name("killed_calls.py")
 _CALLS = (
     "Create", "Restore", "Clone", "Snapshot", "DeleteSnapshot", "DeleteVolume", "Group", "DeleteGroup", "Publish", "Withdraw",
@@ -34,6 +38,7 @@ def test_a_call_may_die_at_any_step(
         timeout=500,
         env={**os.environ, "PYTHONPATH": str(_WORKER.parents[2] / "src")},
     )
+    be_detached(tmp_path)
     assert done.stdout, done.stderr[-3000:]
     counts = json.loads(done.stdout.splitlines()[-1])
     record_property("kills", counts["kills"])
