@@ -50,16 +50,23 @@ def made(tmp_path: Path) -> Callable[..., Path]:
 
 
 @contextmanager
-def mounted(image: Path, kind: str, *options: str) -> Iterator[inodes.Mounted]:
+def attached(image: Path, *, sector_bytes: int = 0) -> Iterator[tuple[Path, Path]]:
+    """Give a loop device and where to mount it; both are gone afterwards."""
     top = image.with_suffix(".mnt")
-    top.mkdir(exist_ok=True)
-    device = loop.attach(image)
+    top.mkdir()
+    device = loop.attach(image, sector_bytes=sector_bytes)
     try:
-        mounts.mount(device, top, filesystem=kind, options=[*(["nouuid"] if kind == "xfs" else []), *options])
-        yield inodes.Mounted(image, device, top)
+        yield device, top
     finally:
         mounts.be_unmounted_and_gone(top)
         loop.detach(device)
+
+
+@contextmanager
+def mounted(image: Path, kind: str, *options: str) -> Iterator[inodes.Mounted]:
+    with attached(image) as (device, top):
+        mounts.mount(device, top, filesystem=kind, options=[*(["nouuid"] if kind == "xfs" else []), *options])
+        yield inodes.Mounted(image, device, top)
 
 
 def tables(kind: str):
@@ -170,17 +177,13 @@ def test_a_journal_read_ahead_is_not_read_again_block_by_block(made) -> None:
         sync_file_system(one.top)
         copies = [Path(shutil.copy(image, image.with_name(f"{name}.img"))) for name in ("plain", "ahead")]
     reads = []
-    for number, copy in enumerate(copies):
-        device = loop.attach(copy, sector_bytes=4096)
-        top = copy.with_suffix(".mnt")
-        top.mkdir()
-        with device.open("rb"):  # or the cache goes with the last who has it open
-            if number:
+    for copy, ahead in zip(copies, (False, True), strict=True):
+        # Open, or the cache goes with the last who has it open; sectors as pools have them.
+        with attached(copy, sector_bytes=4096) as (device, top), device.open("rb"):
+            if ahead:
                 ext4_journal.read_ahead(device)
             before = reads_of(device)
             mounts.mount(device, top, filesystem="ext4", options=["ro"])
             reads.append(reads_of(device) - before)
-        assert len(statuses(top)) == 5 * 608 + 1
-        mounts.be_unmounted_and_gone(top)
-        loop.detach(device)
+            assert len(statuses(top)) == 5 * 608 + 1
     assert reads[1] < reads[0] / 2
