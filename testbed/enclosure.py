@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import signal
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from testbed.processes import Process, Processes, bound_to
 from volrewind.errors import UsageError
+from volrewind.system.mounts import parse_mountinfo
 from volrewind.system.process import Finished, run
 
 _START_SECONDS = 30.0
@@ -53,12 +55,22 @@ def enclosed(programs: Processes, pause: Path, directories: Mapping[Path, Path])
     assert init, "it was there just now"
     enclosure = Enclosure(init)
     enclosure.run(["mount", "--make-rshared", "/"])
+    _forget_foreign_mounts(enclosure)
     for hidden in _HIDDEN:
         enclosure.run(["mount", "-t", "tmpfs", "-o", "mode=755", "volrewind-testbed", hidden])
     for inside, directory in directories.items():
         enclosure.run(["mkdir", "-p", inside])
         enclosure.run(["mount", "--bind", directory, inside])
     return enclosure
+
+
+def _forget_foreign_mounts(enclosure: Enclosure) -> None:
+    """Unmount the copies in here of what others have mounted below the temporary directory: they could not let go of it."""
+    here = parse_mountinfo(Path(f"/proc/{enclosure.init}/mountinfo").read_text())
+    temporary = Path(tempfile.gettempdir())
+    foreign = {one.target for one in here if one.target != temporary and one.target.is_relative_to(temporary)}
+    if tops := [one for one in foreign if foreign.isdisjoint(one.parents)]:
+        enclosure.run(["umount", "--lazy", *tops])
 
 
 def _init(outer: Process, pause: Path) -> int | None:
