@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from volrewind.plan.limits import honours, moving_limit, reserve_bytes
+from volrewind.plan.limits import moving_limit, reserve_bytes
 
 GI = 1024**3
 SIZES = st.integers(1, 2**50)
@@ -55,33 +55,3 @@ def test_a_pool_reserves_a_tenth_and_at_most_two_gibibytes(total: int) -> None:
     assert reserve <= 2 * GI
     assert reserve <= total / 10
     assert reserve == 2 * GI or total / 10 - reserve < 1
-
-
-@given(BYTES, BYTES, BYTES, BYTES)
-def test_a_promise_is_kept_to_the_byte(wanted: int, promised: int, free: int, total: int) -> None:
-    promise = honours(wanted, promised_bytes=promised, free_bytes=free, total_bytes=total)
-    assert promise.fits is (promised + wanted <= free - reserve_bytes(total))
-    if promise.fits:
-        assert wanted <= promise.room_bytes
-    else:
-        assert 0 <= promise.room_bytes < wanted or wanted == promise.room_bytes == 0
-
-
-@given(BYTES, BYTES, BYTES)
-def test_the_room_that_is_named_can_really_be_had(promised: int, free: int, total: int) -> None:
-    room = honours(2**61, promised_bytes=promised, free_bytes=free, total_bytes=total).room_bytes
-    again = honours(room, promised_bytes=promised, free_bytes=free, total_bytes=total)
-    assert again.fits or room == 0
-
-
-def test_a_refusal_says_how_much_is_missing_and_where_the_rest_is() -> None:
-    promise = honours(12 * GI, promised_bytes=8 * GI, free_bytes=15 * GI, total_bytes=40 * GI)
-    assert not promise.fits
-    assert promise.reason == (
-        "12Gi do not fit, 7Gi are missing: 15Gi are free, of which 8Gi are promised and 2Gi reserved"
-    )
-
-
-def test_an_acceptance_shows_the_same_account() -> None:
-    promise = honours(5 * GI, promised_bytes=0, free_bytes=9 * GI, total_bytes=10 * GI)
-    assert promise.reason == "5Gi fit: 9Gi are free, of which 0 are promised and 1Gi reserved"

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
-
-from volrewind.model.quantity import format_size
-
 # What a copy-on-write file system needs to delete, to commit and to stay fast: a tenth of the pool, and on a
 # large one no more than 2 GiB (our choice, from filling pools on purpose in November 2026).
 RESERVE_SHARE = 10
@@ -40,28 +36,3 @@ def moving_limit(
 def reserve_bytes(total_bytes: int) -> int:
     """Return what a pool of `total_bytes` keeps free: a tenth, at most 2 GiB."""
     return min(total_bytes // RESERVE_SHARE, MAX_RESERVE_BYTES)
-
-
-class Promise(msgspec.Struct, frozen=True):
-    """Whether a pool can honour a request, in one sentence; `room_bytes` is the most it could honour now."""
-
-    fits: bool
-    room_bytes: int
-    reason: str
-
-
-def honours(wanted_bytes: int, *, promised_bytes: int, free_bytes: int, total_bytes: int) -> Promise:
-    """Say whether `wanted_bytes` more can be promised.
-
-    `promised_bytes` is promised already and not written yet: what is written is no longer free.
-    """
-    reserve = reserve_bytes(total_bytes)
-    room = free_bytes - reserve - promised_bytes
-    account = (
-        f"{format_size(free_bytes)} are free, of which {format_size(promised_bytes)} are promised"
-        f" and {format_size(reserve)} reserved"
-    )
-    if wanted_bytes <= room:
-        return Promise(True, room, f"{format_size(wanted_bytes)} fit: {account}")
-    short = format_size(wanted_bytes - room)
-    return Promise(False, max(room, 0), f"{format_size(wanted_bytes)} do not fit, {short} are missing: {account}")
