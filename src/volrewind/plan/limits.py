@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 # What a copy-on-write file system needs to delete, to commit and to stay fast: a tenth of the pool, and on a
 # large one no more than 2 GiB (our choice, from filling pools on purpose in November 2026).
 RESERVE_SHARE = 10
@@ -36,3 +38,17 @@ def moving_limit(
 def reserve_bytes(total_bytes: int) -> int:
     """Return what a pool of `total_bytes` keeps free: a tenth, at most 2 GiB."""
     return min(total_bytes // RESERVE_SHARE, MAX_RESERVE_BYTES)
+
+
+class PoolSpace(msgspec.Struct, frozen=True):
+    """A pool's space in bytes. `promised_bytes` is what its volumes may still take without asking."""
+
+    total_bytes: int
+    free_bytes: int
+    reserve_bytes: int
+    promised_bytes: int
+
+    @property
+    def available_bytes(self) -> int:
+        """What can be promised to somebody new; never negative."""
+        return max(self.free_bytes - self.reserve_bytes - self.promised_bytes, 0)

@@ -43,6 +43,10 @@ class Content(msgspec.Struct, frozen=True):
     damages: tuple[Damage, ...] = ()
     orphans: tuple[Path, ...] = ()
 
+    def snapshots_of(self, volume_id: str) -> tuple[Snapshot, ...]:
+        """Return the snapshots of one volume in order of creation."""
+        return tuple(one for one in self.snapshots if one.volume_id == volume_id)
+
 
 class Records(Protocol):
     """Where a pool's records are kept."""
