@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import msgspec
 
-from volrewind.errors import BadName, Damaged
-from volrewind.model.names import check_name
+from volrewind.errors import Damaged
 from volrewind.model.snapshot import Snapshot
 from volrewind.model.volume import Volume
+from volrewind.pools.record_folder import Record, RecordFolder
 from volrewind.system.files import is_locked, remove_file, write_durably
 
 LAYOUT_VERSION = 1
 _FOLDERS = ("volumes", "snapshots", "trash", "operations")
-_Record = TypeVar("_Record", Volume, Snapshot)
+_FILE_NAMES: dict[type, str] = {Volume: "volume.json", Snapshot: "snapshot.json"}
 
 
 class Label(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,40 +88,37 @@ class FileRecords:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._volumes = RecordFolder(root / "volumes", _FILE_NAMES[Volume], Volume)
+        self._snapshots = RecordFolder(root / "snapshots", _FILE_NAMES[Snapshot], Snapshot)
 
     def content(self) -> Content:
         damages: list[Damage] = []
         orphans: list[Path] = []
-        volumes = tuple(self._read_all("volumes", Volume, damages, orphans))
-        snapshots = tuple(self._read_all("snapshots", Snapshot, damages, orphans))
-        return Content(
-            tuple(sorted(volumes, key=lambda volume: (volume.created, volume.name))),
-            tuple(sorted(snapshots, key=lambda snapshot: (snapshot.created, snapshot.name))),
-            tuple(damages),
-            tuple(orphans),
-        )
+        volumes = self._sorted_out("volumes", self._volumes, damages, orphans)
+        snapshots = self._sorted_out("snapshots", self._snapshots, damages, orphans)
+        return Content(volumes, snapshots, tuple(damages), tuple(orphans))
 
-    def _read_all(
-        self, folder: str, kind: type[_Record], damages: list[Damage], orphans: list[Path]
-    ) -> Iterator[_Record]:
-        for place in sorted((self._root / folder).iterdir()):
-            try:
-                record = _read(place, kind)
-            except Damaged as error:
-                damages.append(Damage(f"{folder}/{place.name}", error.message))
-                continue
-            if record is not None:
-                yield record
-            elif is_our_id(place.name):
-                orphans.append(place)
+    def _sorted_out(
+        self, folder: str, places: RecordFolder[Record], damages: list[Damage], orphans: list[Path]
+    ) -> tuple[Record, ...]:
+        """Return the good records in order of creation; add the rest to `damages` and `orphans`."""
+        records: list[Record] = []
+        for name, found in places.read_all().items():
+            if isinstance(found, Damaged):
+                damages.append(Damage(f"{folder}/{name}", found.message))
+            elif found is not None:
+                records.append(found)
+            elif is_our_id(name):
+                orphans.append(self._root / folder / name)
             else:
-                damages.append(Damage(f"{folder}/{place.name}", "not made by volrewind; left alone"))
+                damages.append(Damage(f"{folder}/{name}", "not made by volrewind; left alone"))
+        return tuple(sorted(records, key=lambda record: (record.created, record.name)))
 
     def volume(self, volume_id: str) -> Volume | None:
-        return _read(self._root / "volumes" / volume_id, Volume)
+        return self._volumes.read(volume_id)
 
     def snapshot(self, snapshot_id: str) -> Snapshot | None:
-        return _read(self._root / "snapshots" / snapshot_id, Snapshot)
+        return self._snapshots.read(snapshot_id)
 
     def write(self, record: Volume | Snapshot) -> None:
         write_durably(self._file(record), msgspec.json.format(msgspec.json.encode(record)))
@@ -153,8 +149,8 @@ class FileRecords:
         return sorted((self._root / folder).iterdir()) if (self._root / folder).is_dir() else []
 
     def _file(self, record: Volume | Snapshot) -> Path:
-        folder, name = _names(type(record))
-        return self._root / folder / record.id / name
+        folder = "volumes" if isinstance(record, Volume) else "snapshots"
+        return self._root / folder / record.id / _FILE_NAMES[type(record)]
 
 
 class MemoryRecords(msgspec.Struct):
@@ -197,24 +193,6 @@ def _remove_temporaries(place: Path) -> list[str]:
 
 def _is_temporary(file: Path) -> bool:
     return file.name.startswith(".") and file.name.endswith(".tmp")
-
-
-def _names(kind: type[Volume] | type[Snapshot]) -> tuple[str, str]:
-    return ("volumes", "volume.json") if kind is Volume else ("snapshots", "snapshot.json")
-
-
-def _read(place: Path, kind: type[_Record]) -> _Record | None:
-    """Return the record in a place; None when it has none. A record must say the id of the place it lies in."""
-    try:
-        record = msgspec.json.decode((place / _names(kind)[1]).read_bytes(), type=kind)
-        check_name(record.name)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except (msgspec.DecodeError, BadName, OSError, UnicodeDecodeError) as error:
-        raise Damaged(f"the record in {str(place)!r} cannot be read: {error}") from error
-    if record.id != place.name:
-        raise Damaged(f"the record in {str(place)!r} belongs to {record.id!r}")
-    return record
 
 
 def is_our_id(text: str) -> bool:

@@ -29,6 +29,17 @@ def directory_fd(path: Path) -> Iterator[int]:
         os.close(fd)
 
 
+def read_with_status(path: str) -> tuple[bytes, os.stat_result]:
+    """Return what a file holds, and its status from before it was read."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        status = os.fstat(fd)
+        # one byte more than there is: mostly the first call reads it all, and the second says so
+        return b"".join(iter(lambda: os.read(fd, status.st_size + 1), b"")), status
+    finally:
+        os.close(fd)
+
+
 def write_durably(path: Path, content: bytes) -> None:
     """Make `path` hold `content`, all or nothing, also across a power failure: temporary file, fsync, rename, fsync."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
