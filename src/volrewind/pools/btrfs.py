@@ -132,7 +132,7 @@ class BtrfsBackend(DirectoryBackend):
     def charged_bytes(self, volume: Volume) -> int | None:
         if not self._has_limits or volume.origin.kind is OriginKind.DIRECT:
             return None
-        return btrfs.charged_bytes(self.root).get(btrfs.info(live_path(self, volume)).id, 0)
+        return btrfs.charged_bytes(self.root, btrfs.info(live_path(self, volume)).id)
 
     def limit(self, volume: Volume, limit_bytes: int | None) -> None:
         if self._has_limits and volume.origin.kind is not OriginKind.DIRECT:

@@ -40,7 +40,8 @@ _ROOT_TREE, _QUOTA_TREE = 1, 8
 _INODE_ITEM, _ROOT_REF, _QGROUP_INFO, _QGROUP_LIMIT_ITEM = 1, 156, 242, 244
 _SUBVOLUME_ROOT_INODE = 256
 _FIRST_FREE, _LAST_FREE = 256, 2**64 - 256
-_SEARCH_BUFFER = 1 << 20
+# Most answers are short, and the kernel's longest item fits the first: no node is larger than 64 KiB.
+_FIRST_BUFFER, _NEXT_BUFFER = 1 << 16, 1 << 20
 
 
 class Subvolume(msgspec.Struct, frozen=True):
@@ -126,10 +127,18 @@ class _Item(msgspec.Struct, frozen=True):
 
 
 def _search(
-    fd: int, tree: int, *, objects: tuple[int, int], kinds: tuple[int, int], since: int = 0, path: Path | str = ""
+    fd: int,
+    tree: int,
+    *,
+    objects: tuple[int, int],
+    kinds: tuple[int, int],
+    first_offset: int = 0,
+    since: int = 0,
+    path: Path | str = "",
 ) -> Iterator[_Item]:
     """Yield the items of a tree in key order; `objects` and `kinds` are inclusive ranges, `since` the lowest transaction."""
-    objectid, kind, offset = objects[0], kinds[0], 0
+    objectid, kind, offset = objects[0], kinds[0], first_offset
+    room = _FIRST_BUFFER
     while True:
         key = struct.pack(
             "=QQQQQQQIIII32x",
@@ -145,9 +154,9 @@ def _search(
             2**32 - 1,
             0,
         )
-        answer = ioctl.buffer(key + struct.pack("=Q", _SEARCH_BUFFER), 112 + _SEARCH_BUFFER)
+        answer = ioctl.buffer(key + struct.pack("=Q", room), 112 + room)
         ioctl.call(fd, _TREE_SEARCH_V2, answer, path=path)
-        raw = answer.raw
+        raw = memoryview(answer).cast("B")
         count = struct.unpack_from("=I", raw, 64)[0]
         if not count:
             return
@@ -156,9 +165,10 @@ def _search(
             transid, objectid, offset, kind, length = struct.unpack_from("=QQQII", raw, place)
             place += 32
             if kinds[0] <= kind <= kinds[1]:
-                yield _Item(objectid, kind, offset, transid, raw[place : place + length])
+                yield _Item(objectid, kind, offset, transid, bytes(raw[place : place + length]))
             place += length
         objectid, kind, offset = _next_key(objectid, kind, offset)
+        room = _NEXT_BUFFER
 
 
 def _next_key(objectid: int, kind: int, offset: int) -> tuple[int, int, int]:
@@ -246,20 +256,23 @@ def set_limit(path: Path, subvolume_id: int, limit_bytes: int | None) -> None:
         ioctl.call(fd, _QGROUP_LIMIT, ioctl.buffer(request), path=path)
 
 
-def charged_bytes(path: Path) -> dict[int, int]:
-    """Return what each subvolume is charged, by its id: what it wrote, for as long as any snapshot holds it."""
-    with directory_fd(path) as fd:
-        return {
-            item.offset: struct.unpack_from("=QQ", item.data)[1]
-            for item in _search(fd, _QUOTA_TREE, objects=(0, 0), kinds=(_QGROUP_INFO, _QGROUP_INFO), path=path)
-        }
+def charged_bytes(path: Path, subvolume_id: int) -> int:
+    """Return what a subvolume is charged: what it wrote, for as long as any snapshot holds it; 0 when nobody counts it."""
+    data = _quota_item(path, subvolume_id, _QGROUP_INFO)
+    return 0 if data is None else int(struct.unpack_from("=QQ", data)[1])
 
 
 def limit_bytes(path: Path, subvolume_id: int) -> int | None:
     """Return what a subvolume may be charged; None when nothing limits it."""
+    data = _quota_item(path, subvolume_id, _QGROUP_LIMIT_ITEM)
+    limit = 0 if data is None else int(struct.unpack_from("=QQ", data)[1])
+    return None if limit in (0, _NO_LIMIT) else limit
+
+
+def _quota_item(path: Path, subvolume_id: int, kind: int) -> bytes | None:
+    """Return what the quota tree says of one subvolume, by one search for its key."""
     with directory_fd(path) as fd:
-        for item in _search(fd, _QUOTA_TREE, objects=(0, 0), kinds=(_QGROUP_LIMIT_ITEM, _QGROUP_LIMIT_ITEM), path=path):
-            if item.offset == subvolume_id:
-                limit = int(struct.unpack_from("=QQ", item.data)[1])
-                return None if limit in (0, _NO_LIMIT) else limit
-    return None
+        item = next(
+            _search(fd, _QUOTA_TREE, objects=(0, 0), kinds=(kind, kind), first_offset=subvolume_id, path=path), None
+        )
+    return item.data if item is not None and item.offset == subvolume_id else None

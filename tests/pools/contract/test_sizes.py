@@ -18,6 +18,7 @@ from volrewind.model.capability import Capability
 from volrewind.model.volume import Volume
 from volrewind.pools.pool import NewVolume, Pool
 from volrewind.system import filesystem
+from volrewind.system.files import sync_file_system
 
 
 def _stopped_by(pool: Pool, volume: Volume, size_bytes: int) -> int | None:
@@ -107,3 +108,17 @@ def test_a_clone_may_be_larger(pool: Pool, new_volume, write: Write) -> None:
         fill(data / "more", 100 * MIB)
     assert read(pool, clone, "file") == b"content"
     assert clone.size_bytes == 128 * MIB
+
+
+@pytest.mark.needs(Capability.SOFT_LIMIT)
+def test_each_volume_is_charged_what_it_wrote(pool: Pool, new_volume) -> None:
+    written = {"one": 8 * MIB, "two": 3 * MIB, "three": 0}
+    volumes = {name: new_volume(pool, name) for name in written}
+    for name, size_bytes in written.items():
+        with pool.backend.opened(volumes[name]) as data:
+            fill(data / "file", size_bytes)
+    sync_file_system(pool.backend.root)
+    for name, size_bytes in written.items():
+        charged = pool.backend.charged_bytes(volumes[name])
+        assert charged is not None
+        assert size_bytes <= charged < size_bytes + MIB
