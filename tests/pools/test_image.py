@@ -219,6 +219,34 @@ def test_a_clone_promises_what_it_shares(pool, new_volume) -> None:
     assert pool.space().promised_bytes == 0
 
 
+def test_a_cut_promises_exactly_what_was_said(pool, new_volume) -> None:
+    volume = new_volume(pool)
+    for size_bytes in (20 * MIB, 30 * MIB, 10 * MIB):
+        with pool.backend.opened(volume) as data:
+            overwrite(data / "file", size_bytes)
+        before = pool.space().promised_bytes
+        said = pool.backend.promised_by_cut(volume, has_snapshots=bool(pool.snapshots()))
+        pool.cut(volume)
+        assert pool.space().promised_bytes == before + said
+        assert said >= size_bytes
+
+
+def test_a_snapshot_that_shares_little_stands_in_nobody_s_way(own_site, new_volume) -> None:
+    """By the sizes alone the pool would be full: so the blocks are counted before anybody is refused."""
+    pool = own_site.open()
+    volume = new_volume(pool, size_bytes=100 * MIB)
+    pool.cut(volume)
+    space = pool.space()
+    room = space.available_bytes // 4096 * 4096
+    assert room > space.free_bytes - space.reserve_bytes - 100 * MIB
+    other = new_volume(pool, "other", size_bytes=room)
+    pool.cut(volume)
+    with pytest.raises(NoSpace, match="promise"):
+        pool.cut(other)
+    with pytest.raises(NoSpace, match="promise"):
+        new_volume(pool, "third", size_bytes=16 * MIB)
+
+
 def test_a_snapshot_alone_holds_what_was_overwritten(pool, new_volume) -> None:
     volume = new_volume(pool)
     with pool.backend.opened(volume) as data:
@@ -261,7 +289,13 @@ def test_fragments_are_counted(pool, new_volume) -> None:
         before = pool.backend.extent_count(volume)
         scribble(data / "file", times=300, seed=2)
     assert pool.backend.extent_count(volume) > before + 200
-    assert pool.backend.extent_count(volume) == len(tuple(reflink.extents(image_of(pool, volume))))
+    pieces = tuple(reflink.extents(image_of(pool, volume)))
+    assert pool.backend.extent_count(volume) == len(pieces)
+    assert reflink.blocks(image_of(pool, volume)) == (
+        sum(piece.length for piece in pieces),
+        sum(piece.length for piece in pieces if piece.shared),
+        sum(piece.length for piece in pieces if piece.unwritten),
+    )
 
 
 def test_a_snapshot_is_looked_into_through_a_clone_that_goes_again(pool, new_volume, write) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from volrewind.plan.limits import moving_limit, reserve_bytes
+from volrewind.plan.limits import moving_limit, promised_within, reserve_bytes
 
 GI = 1024**3
 SIZES = st.integers(1, 2**50)
@@ -55,3 +55,24 @@ def test_a_pool_reserves_a_tenth_and_at_most_two_gibibytes(total: int) -> None:
     assert reserve <= 2 * GI
     assert reserve <= total / 10
     assert reserve == 2 * GI or total / 10 - reserve < 1
+
+
+@given(st.lists(st.tuples(BYTES, BYTES)), st.integers(-(2**50), 2**53))
+def test_what_is_promised_is_exact_unless_it_is_little_enough_anyway(pairs: list[tuple[int, int]], enough: int) -> None:
+    bounds, promised = [max(pair) for pair in pairs], [min(pair) for pair in pairs]
+    total = promised_within(enough, bounds, promised.__getitem__)
+    assert (total <= enough) is (sum(promised) <= enough)
+    assert total == sum(promised) or sum(promised) < total <= enough
+
+
+def test_nobody_is_asked_while_the_bounds_are_little_enough() -> None:
+    asked: list[int] = []
+
+    def ask(index: int) -> int:
+        asked.append(index)
+        return 0
+
+    assert promised_within(60, [10, 20, 30], ask) == 60
+    assert asked == []
+    assert promised_within(59, [10, 20, 30], ask) == 30
+    assert asked == [2]

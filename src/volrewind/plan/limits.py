@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import msgspec
 
 # What a copy-on-write file system needs to delete, to commit and to stay fast: a tenth of the pool, and on a
@@ -52,3 +54,16 @@ class PoolSpace(msgspec.Struct, frozen=True):
     def available_bytes(self) -> int:
         """What can be promised to somebody new; never negative."""
         return max(self.free_bytes - self.reserve_bytes - self.promised_bytes, 0)
+
+
+def promised_within(enough_bytes: int, bounds: Sequence[int], exact: Callable[[int], int]) -> int:
+    """Return what is promised in all; once that is `enough_bytes` or less for sure, a bound of it.
+
+    `bounds[i]` is never below `exact(i)`, which is asked as seldom as possible: the largest bounds first.
+    """
+    total = sum(bounds)
+    for index in sorted(range(len(bounds)), key=bounds.__getitem__, reverse=True):
+        if total <= enough_bytes:
+            break
+        total -= bounds[index] - exact(index)
+    return total

@@ -155,9 +155,19 @@ class Backend(ABC):
         """Return what the volume may still take from the pool without asking."""
         return 0
 
-    def promised_after_cut(self, volume: Volume) -> int:
-        """Return what the volume may take from the pool once every block it holds is shared with a snapshot."""
-        return self.promised_bytes(volume, has_snapshots=True)
+    def promised_at_most(self, volume: Volume, *, has_snapshots: bool) -> int:
+        """Return a bound that `promised_bytes` is never above, at hardly any cost.
+
+        With `has_snapshots`, it also bounds what is promised once every block the volume holds is shared.
+        """
+        return self.promised_bytes(volume, has_snapshots=has_snapshots)
+
+    def promised_by_cut(self, volume: Volume, *, has_snapshots: bool) -> int:
+        """Return what the volume may take more once every block it holds is shared with a snapshot."""
+        if has_snapshots:
+            return 0
+        after = self.promised_bytes(volume, has_snapshots=True)
+        return max(after - self.promised_bytes(volume, has_snapshots=False), 0)
 
     def dirty_directories(self, older: Browsed, newer: Browsed) -> frozenset[str] | None:
         """Return every path (relative, "" for the top) at or above a difference; None when only a full walk tells.

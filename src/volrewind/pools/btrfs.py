@@ -143,6 +143,13 @@ class BtrfsBackend(DirectoryBackend):
             return 0
         return max(volume.size_bytes - (self.charged_bytes(volume) or 0), 0)
 
+    def promised_at_most(self, volume: Volume, *, has_snapshots: bool) -> int:
+        return volume.size_bytes or 0
+
+    def promised_by_cut(self, volume: Volume, *, has_snapshots: bool) -> int:
+        """Nothing: what the volume is charged stays charged, whoever shares it."""
+        return 0
+
     def dirty_directories(self, older: Browsed, newer: Browsed) -> frozenset[str] | None:
         """Ask the inode tree of the newer one what changed since the older one's transaction, and where that lies."""
         from volrewind.system.inode_paths import with_parents  # only a diff has use for it

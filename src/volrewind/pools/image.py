@@ -292,23 +292,30 @@ class ImageBackend(Backend):
 
     def held_bytes(self, snapshot: Snapshot) -> tuple[int, int]:
         """Ask FIEMAP. What two snapshots share counts for neither, though deleting both frees it."""
-        pieces = tuple(reflink.extents(self._image(snapshot.id)))
-        return sum(piece.length for piece in pieces), sum(piece.length for piece in pieces if not piece.shared)
+        blocks = reflink.blocks(self._image(snapshot.id))
+        return blocks.held_bytes, blocks.held_bytes - blocks.shared_bytes
 
     def promised_bytes(self, volume: Volume, *, has_snapshots: bool) -> int:
         """Return what it does not own alone: holes, and blocks that are copied when they are written."""
+        if _is_alone(volume, has_snapshots):
+            return self.promised_at_most(volume, has_snapshots=False)
         image = self._live(volume)
-        size = image.stat().st_size
-        if not has_snapshots and not volume.origin.clone_of and not volume.epoch:
-            return max(size - filesystem.allocated_bytes(image), 0)
-        own = sum(piece.length for piece in reflink.extents(image, sync=False) if not piece.shared)
-        return max(size - own, 0)
+        return _promised(image.stat().st_size, reflink.blocks(image, sync=False))
 
-    def promised_after_cut(self, volume: Volume) -> int:
-        """Return all but the blocks never written, which no snapshot shares."""
+    def promised_at_most(self, volume: Volume, *, has_snapshots: bool) -> int:
+        """Count every block of a file that may share some as shared."""
+        status = self._live(volume).stat()
+        owned = status.st_blocks * 512 if _is_alone(volume, has_snapshots) else 0
+        return max(status.st_size - owned, 0)
+
+    def promised_by_cut(self, volume: Volume, *, has_snapshots: bool) -> int:
+        """Return what it owns alone now, but for blocks never written, which no snapshot shares."""
         image = self._live(volume)
-        own = sum(piece.length for piece in reflink.extents(image, sync=False) if piece.unwritten)
-        return max(image.stat().st_size - own, 0)
+        blocks = reflink.blocks(image, sync=False)
+        size = image.stat().st_size
+        alone = _is_alone(volume, has_snapshots)
+        before = self.promised_at_most(volume, has_snapshots=False) if alone else _promised(size, blocks)
+        return max(size - blocks.unwritten_bytes - before, 0)
 
     def extent_count(self, volume: Volume) -> int:
         """Return in how many pieces its file lies; beyond `MANY_EXTENTS` a cut takes over a second."""
@@ -341,6 +348,15 @@ class ImageBackend(Backend):
 
     def _image(self, snapshot_id: str) -> Path:
         return self.snapshot_place(snapshot_id) / _FILE
+
+
+def _is_alone(volume: Volume, has_snapshots: bool) -> bool:
+    """Tell that nothing shares blocks with a volume for sure."""
+    return not (has_snapshots or volume.origin.clone_of or volume.epoch)
+
+
+def _promised(size_bytes: int, blocks: reflink.Blocks) -> int:
+    return max(size_bytes - (blocks.held_bytes - blocks.shared_bytes), 0)
 
 
 def _checked_size(volume: Volume) -> int:

@@ -46,6 +46,10 @@ class Content(msgspec.Struct, frozen=True):
         """Return the snapshots of one volume in order of creation."""
         return tuple(one for one in self.snapshots if one.volume_id == volume_id)
 
+    def volumes_with_snapshots(self) -> frozenset[str]:
+        """Return the ids of the volumes that snapshots were cut of, there or not."""
+        return frozenset(one.volume_id for one in self.snapshots)
+
 
 class Records(Protocol):
     """Where a pool's records are kept."""

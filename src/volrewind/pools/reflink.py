@@ -65,9 +65,9 @@ class ReflinkBackend(DirectoryBackend):
         """Ask for the extents of every file: what nobody shares would come back."""
         held = alone = 0
         for path in _files(self._data(snapshot.id)):
-            for extent in reflink.extents(path, sync=False):
-                held += extent.length
-                alone += 0 if extent.shared else extent.length
+            blocks = reflink.blocks(path, sync=False)
+            held += blocks.held_bytes
+            alone += blocks.held_bytes - blocks.shared_bytes
         return held, alone
 
 

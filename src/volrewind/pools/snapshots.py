@@ -27,7 +27,7 @@ class PoolSnapshots(PoolContents):
         with self._steps.changing() as content:
             volume = self._current(volume)
             snapshot = self._planned_snapshot(volume, new, content)
-            self._promises.check(self._promises.of_a_cut(volume, content), content)
+            self._promises.check_cut(volume, content)
             with self._steps.making(self.backend.snapshot_place(snapshot.id)):
                 self.backend.cut(volume, snapshot.id, excludes=new.excludes)
                 new.on_cut()

@@ -159,6 +159,9 @@ class ZfsBackend(Backend):
         shared = has_snapshots or volume.origin.clone_of
         return max(volume.size_bytes - (0 if shared else self.charged_bytes(volume) or 0), 0)
 
+    def promised_at_most(self, volume: Volume, *, has_snapshots: bool) -> int:
+        return volume.size_bytes or 0
+
     def space(self) -> Space:
         used, available = zfs.sizes(self._dataset, "used", "available")
         return Space(used + available, available)

