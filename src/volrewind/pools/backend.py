@@ -6,6 +6,7 @@ survive a crash in the same way. The promises here are the contract suite in tes
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -190,6 +191,12 @@ class Backend(ABC):
         """Yield what lies directly in a directory; nothing when it is absent."""
         if place.is_dir():
             yield from sorted(place.iterdir())
+
+    def in_volumes(self, name: str) -> tuple[Path, ...]:
+        """Return what lies by that name in the places of volumes. Every change of a pool asks: no Path for each place."""
+        with os.scandir(self.root / "volumes") as places:
+            found = [path for place in places if os.path.lexists(path := f"{place.path}/{name}")]
+        return tuple(Path(path) for path in sorted(found))
 
 
 def live_path(backend: Backend, volume: Volume) -> Path:

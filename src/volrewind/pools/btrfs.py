@@ -161,8 +161,7 @@ class BtrfsBackend(DirectoryBackend):
         return None
 
     def sweep(self) -> tuple[str, ...]:
-        leftovers = [place / "data.new" for place in self.entries(self.root / "volumes")]
-        swept = [left for left in leftovers if left.exists()]
+        swept = self.in_volumes("data.new")
         for left in swept:
             _delete_with_nested(left)
         return tuple(f"unfinished swap of {left.parent.name}" for left in swept)

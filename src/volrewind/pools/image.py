@@ -336,7 +336,7 @@ class ImageBackend(Backend):
         return dirty_paths(older, newer)
 
     def sweep(self) -> tuple[str, ...]:
-        swaps = sorted(self.root.glob(f"volumes/*/{_NEW_FILE}"))
+        swaps = self.in_volumes(_NEW_FILE)
         swept = sweep_views(self._views)
         for new in swaps:
             _let_go(new)

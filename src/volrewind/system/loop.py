@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import os
 import struct
@@ -20,6 +21,7 @@ from volrewind.system.process import run
 _LOOP_CLR_FD, _LOOP_GET_STATUS64, _LOOP_CONFIGURE, _LOOP_CTL_GET_FREE = 0x4C01, 0x4C05, 0x4C0A, 0x4C82
 _AUTOCLEAR, _DIRECT_IO = 4, 16
 _STATUS_SIZE = 232  # sizeof(struct loop_info64)
+_BEGINNING = struct.Struct("=QQ")  # its lo_device and lo_inode
 
 
 def attach(backing: Path, *, direct: bool = True, read_only: bool = False, sector_bytes: int = 0) -> Path:
@@ -94,12 +96,23 @@ def devices_of(backing: Path) -> tuple[Path, ...]:
         status = backing.stat()
     except FileNotFoundError:
         return ()
-    return tuple(device for device, place in attached() if place == (status.st_dev, status.st_ino))
+    wanted = status.st_dev, status.st_ino
+    return tuple(Path("/dev") / name for name, place in _attached() if place == wanted)
 
 
 def attached() -> Iterator[tuple[Path, tuple[int, int]]]:
     """Yield every loop device in use with the (device, inode) of its backing file."""
-    with os.scandir("/sys/block") as blocks:  # no Path.glob: every cut of an image waits for this
+    for name, place in _attached():
+        yield Path("/dev") / name, place
+
+
+def _attached() -> Iterator[tuple[str, tuple[int, int]]]:
+    """Yield names without a Path for each: every cut of an image waits for this.
+
+    /proc/partitions would tell them all at once, and can leave one out while another device goes.
+    """
+    answer = ioctl.buffer(b"", _STATUS_SIZE)
+    with os.scandir("/sys/block") as blocks:
         names = sorted(one.name for one in blocks if one.name.startswith("loop"))
     for name in names:
         if not os.access(f"/sys/block/{name}/loop", os.F_OK):
@@ -109,21 +122,24 @@ def attached() -> Iterator[tuple[Path, tuple[int, int]]]:
         except OSError:
             continue
         try:
-            place = _place_of(fd)
+            place = _place_of(fd, answer)
         finally:
             os.close(fd)
         if place is not None:
-            yield Path("/dev") / name, place
+            yield name, place
 
 
-def _place_of(fd: int) -> tuple[int, int] | None:
-    """Return the (device, inode) behind the loop device open at `fd`; None when there is none (any more), or it cannot be told."""
-    status = ioctl.buffer(b"", _STATUS_SIZE)
+def _place_of(fd: int, answer: ctypes.Array[ctypes.c_char] | None = None) -> tuple[int, int] | None:
+    """Return the (device, inode) behind the loop device open at `fd`; None when there is none (any more), or it cannot be told.
+
+    `answer` is a buffer to use again.
+    """
+    answer = answer or ioctl.buffer(b"", _STATUS_SIZE)
     try:
-        ioctl.call(fd, _LOOP_GET_STATUS64, status)
+        ioctl.call(fd, _LOOP_GET_STATUS64, answer)
     except OSError:  # ENXIO: no file; EIO, ESTALE: somebody's file lies on a device that is gone
         return None
-    return _place(*struct.unpack_from("=QQ", status.raw))
+    return _place(*_BEGINNING.unpack_from(answer))
 
 
 def _place(device: int, inode: int) -> tuple[int, int]:
