@@ -138,6 +138,23 @@ def test_a_volume_is_found_by_the_inode_of_its_file(pool, new_volume, target) ->
     assert pool.backend.mounted_targets(volume) == (target,)
 
 
+@pytest.mark.parametrize("is_hidden", [False, True])
+def test_what_a_mount_holds_back_is_in_a_snapshot(pool, new_volume, target, is_hidden: bool) -> None:
+    volume = pool.mount(new_volume(pool), target)
+    with (target / "file").open("wb") as file:
+        file.write(b"x" * MIB)
+        file.flush()
+        if is_hidden:  # then its mount point shows another file system
+            run(["mount", "-t", "tmpfs", "tmpfs", target])
+        try:
+            snapshot = pool.cut(volume)
+        finally:
+            if is_hidden:
+                run(["umount", target])
+    with pool.backend.browse(snapshot) as data:
+        assert (data / "file").read_bytes() == b"x" * MIB
+
+
 def test_nothing_inside_is_mounted_with_discard(pool, new_volume, target) -> None:
     for number, kind_inside in enumerate(("ext4", "xfs")):
         volume = new_volume(pool, f"data-{number}", size_bytes=300 * MIB, filesystem=kind_inside)

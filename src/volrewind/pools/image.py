@@ -105,7 +105,7 @@ class ImageBackend(Backend):
         image = self._live(volume)
         with said_plainly(self.root):
             for device in loop.devices_of(image):
-                _write_out(device)
+                _write_out(device, volume)
             reflink.clone_file(image, self._image(snapshot_id))
 
     def harden(self, volume: Volume, snapshot_id: str) -> None:
@@ -418,11 +418,33 @@ def _mounts_of(image: Path) -> Iterator[tuple[Path, mounts.Mount]]:
             yield device, mount
 
 
-def _write_out(device: Path) -> None:
-    """Make the image hold what was written through a loop device, to its file system or raw."""
-    if mounted := mounts.mounts_from(device):
-        sync_file_system(mounted[0].target)
+def _write_out(device: Path, volume: Volume) -> None:
+    """Make the image hold what was written through a loop device, to its file system or raw.
+
+    A device has one file system, so any mount of it will do: at one of the volume's targets, mostly, which spares a cut
+    the reading of all mounts. One that is hidden, or in another mount namespace, is written out by way of the device;
+    not so raw blocks, since that would also empty the cache of whoever uses them.
+    """
+    number = device.stat().st_rdev
+    mounted = next((one for one in _where_mounted(device, volume.targets) if _device_at(one) == number), None)
+    if mounted is not None:
+        sync_file_system(Path(mounted))
+    elif not volume.block:
+        filesystem.flush_device(device)
     sync_file(device)
+
+
+def _where_mounted(device: Path, targets: tuple[str, ...]) -> Iterator[str]:
+    """Yield where a device may be mounted, the likely places first."""
+    yield from targets
+    yield from (str(mount.target) for mount in mounts.mounts_from(device))
+
+
+def _device_at(directory: str) -> int | None:
+    """Return the block device whose file system a directory shows; None when it cannot be looked at."""
+    with suppress(OSError):
+        return os.stat(directory).st_dev  # noqa: PTH116  a text from a record
+    return None
 
 
 def _let_go(image: Path) -> None:

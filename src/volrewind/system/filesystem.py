@@ -18,6 +18,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 _MAGICS = {0x9123683E: "btrfs", 0x58465342: "xfs", 0xEF53: "ext4", 0x01021994: "tmpfs", 0x2FC12FC1: "zfs",
            0x65735546: "fuse", 0x794C7630: "overlay", 0x6969: "nfs"}  # fmt: skip
 _FITRIM = 0xC0185879
+_BLKFLSBUF = 0x1261  # linux/fs.h
 _CAP_SYS_RESOURCE = 1 << 24  # linux/capability.h
 
 
@@ -142,6 +143,18 @@ def trim(path: Path) -> int:
     with directory_fd(path) as fd:
         ioctl.call(fd, _FITRIM, request, path=path)
     return int(struct.unpack("=QQQ", request.raw)[1])
+
+
+def flush_device(device: Path) -> None:
+    """Write out what the file system on a block device holds back, wherever that is mounted; errors are not told.
+
+    So it is for a mount that cannot be reached; syncfs tells them (blkdev_flushbuf in block/ioctl.c).
+    """
+    fd = os.open(device, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        ioctl.call(fd, _BLKFLSBUF, 0, path=device)
+    finally:
+        os.close(fd)
 
 
 def allocate(path: Path, size_bytes: int) -> None:
