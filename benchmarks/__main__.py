@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -100,10 +101,10 @@ def _race(here: World, plan: Plan, samples: Samples) -> None:
 
 def _curves_and_writes(here: World, plan: Plan, samples: Samples) -> None:
     for kind in KINDS:
-        subject = here.subject(kind, plan.curve_data)
-        plan.curve_data.make(subject.live)
-        others.curve(samples, subject, plan.curve)
-        here.drop(subject)
+        ours, bare = (filled(here, kind, replace(plan.curve_data, name=name)) for name in ("curve", "curve-bare"))
+        others.curve(samples, ours, bare, plan.curve)
+        here.drop(ours)
+        here.drop(bare)
     writing = [here.subject(kind, plan.written) for kind in KINDS]
     others.random_writes(here, samples, writing, plan.write_seconds, plan.write_rounds)
 

@@ -10,11 +10,13 @@ from collections.abc import Iterator
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from benchmarks.alternatives import BareIoctl, InProcess
 from benchmarks.measure import Samples, What, cpu_seconds, run, say
+from benchmarks.snapshots import CUT, label
 from benchmarks.world import Subject, World
 from volrewind.cli.output import Column, print_table
 from volrewind.clock import SystemClock
@@ -31,27 +33,45 @@ from volrewind.services.retention import CleanupRequest, plan_cleanup
 CURVE, CPU, CLEANUP, WRITES = "snapshot number", "processor time", "cleanup --dry-run", "8 kB writes a second"
 HELP, LIST, PYTHON = "volrewind --help", "volrewind list", "python -c pass (for comparison)"
 BEFORE, HELD = "no snapshot", "just after a snapshot"
+_RANDOM = "random.dat"
 AROUND = 5  # snapshots on either side that a point of the curve is the median of
 
 
-def curve(samples: Samples, subject: Subject, count: int) -> None:
-    """Take `count` snapshots of one volume with a few writes between, and keep them all; the bare call beside ours."""
-    ours, bare = InProcess(subject), BareIoctl(subject)
-    file = subject.live / "random.dat"
-    file.write_bytes(bytes(1 << 20) * 32)
-    rng = random.Random(3)
+def curve(samples: Samples, ours: Subject, bare: Subject, count: int) -> None:
+    """Take `count` snapshots of a volume with a few writes between, and keep them all.
+
+    The bare call beside ours does the same with a volume of its own: both write out what was written, and neither finds
+    what the other leaves to do.
+    """
+    ways = InProcess(ours), BareIoctl(bare)
+    rngs = {way.name: _laid_out(way.subject.live / _RANDOM) for way in ways}
     for number in range(1, count + 1):
         if number % 64 == 0:
-            say(f"curve on {subject.kind}: {number} of {count}")
-        with file.open("rb+") as written:
-            for _ in range(4):
-                written.seek(rng.randrange(4096) * 8192)
-                written.write(rng.randbytes(8192))
-        for way in (ours, bare):
-            begun = time.perf_counter()
-            way.take(f"{subject.kind}-curve-{number}" if way is ours else "probe")
-            samples.add(What(f"{CURVE} {number}", CURVE, f"{subject.kind}: {way.name}"), time.perf_counter() - begun)
-        bare.delete("probe")
+            say(f"curve on {ours.kind}: {number} of {count}")
+        for way in ways if number % 2 else ways[::-1]:
+            _scribble(way.subject.live / _RANDOM, rngs[way.name])
+            what = What(f"{CURVE} {number}", CURVE, label(ours.kind, way.name))
+            samples.time(what, partial(way.take, _kept(ours, number)))
+        samples.add(What(f"{CURVE} {number}", CURVE, label(ours.kind, CUT)), ways[0].cut_seconds[-1])
+    for number in range(1, count + 1):
+        ways[1].delete(_kept(ours, number))
+
+
+def _kept(subject: Subject, number: int) -> str:
+    return f"{subject.kind}-curve-{number}"
+
+
+def _laid_out(file: Path) -> random.Random:
+    """Make a file of 32 MiB, and return what its writes are drawn from."""
+    file.write_bytes(bytes(1 << 20) * 32)
+    return random.Random(3)
+
+
+def _scribble(file: Path, rng: random.Random) -> None:
+    with file.open("rb+") as written:
+        for _ in range(4):
+            written.seek(rng.randrange(4096) * 8192)
+            written.write(rng.randbytes(8192))
 
 
 def commands(world: World, samples: Samples, subject: Subject, listed: int, rounds: int) -> None:

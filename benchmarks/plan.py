@@ -36,7 +36,7 @@ FULL = Plan(
     small=Data("small", "100 files", files=100),
     files=Data("files", "300,000 files of 4 KiB", files=300_000),
     large=Data("large", "10 GB in 100 files", size_bytes=10 * 10**9),
-    rounds=10,
+    rounds=30,
     busy_rounds=10,
     slow_rounds=2,
     programs=25,
