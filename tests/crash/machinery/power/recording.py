@@ -16,6 +16,7 @@ from machinery.power.churn import churn
 from machinery.power.notes import RECORD_BYTES, Copy, record, records_written
 from machinery.world import VOLUME_BYTES, World
 from volrewind.pools.pool import NewVolume
+from volrewind.system.files import write_durably
 from volrewind.system.reflink import clone_file
 
 
@@ -31,6 +32,7 @@ def record_cuts(world: World, base: Path, cuts: int, chance: random.Random) -> l
     backing, copies = Path(world.place.backing), world.base / "copies"
     copies.mkdir()
     (base / "written").write_bytes(bytes(8))
+    write_durably(place / "records", b"")  # before anybody cuts
     made: list[Copy] = []
     children = [
         _forked(_write, place / "records", base / "written"),
