@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 
 from testbed import cache, layers
-from testbed.binaries import Binaries
+from testbed.binaries import SOURCES, Binaries
 from testbed.containerd import PAUSE_IMAGE
 from testbed.oci import Image
+from volrewind import __version__
 from volrewind.system.process import run
 
 REPOSITORY = Path(__file__).parents[1]
 BUSYBOX = "localhost/busybox:1"
-VOLREWIND = "localhost/volrewind:testbed"
-SIDECARS = ("csi-provisioner", "csi-resizer", "csi-snapshotter")
+PREFIX = "localhost"  # no registry's: what is missing here is missing
+VOLREWIND = f"{PREFIX}/volrewind:{__version__}"
+_PROJECTS = {  # of each sidecar
+    "csi-provisioner": "external-provisioner",
+    "csi-resizer": "external-resizer",
+    "csi-snapshotter": "external-snapshotter",
+}
+SIDECARS = tuple(_PROJECTS)
 _PYTHON = "3.11"  # of Debian 12
 _SITE = f"usr/local/lib/python{_PYTHON}/dist-packages"
 _DEBIAN = (
@@ -27,8 +35,11 @@ _START = "#!/usr/bin/python3\nfrom volrewind.cli.main import main\n\nmain()\n"
 
 
 def sidecar(name: str) -> str:
-    """Return the reference of a sidecar's image."""
-    return f"localhost/{name}:testbed"
+    """Return the reference of a sidecar's image, tagged with its version as its project's images are."""
+    pinned = (SOURCES / "go.mod").read_text()
+    found = re.search(rf"github\.com/kubernetes-csi/{_PROJECTS[name]}/v\d+ (v\S+)", pinned)
+    assert found, f"{name} is not pinned"
+    return f"{PREFIX}/{name}:{found[1]}"
 
 
 def basic(binaries: Binaries) -> list[Image]:

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from testbed import cache
+from testbed import cache, images
 from testbed.oci import Image, write_archive
 from testbed.processes import processes
 from testbed.slots import claimed
 from volrewind.clock import SystemClock, wait_until
 from volrewind.errors import TimedOut, ToolFailed
+from volrewind.services.driver_install import InstallRequest, plan_install
 
 REPOSITORY = Path(__file__).parents[2]
 _STARTS_ONE_AND_WAITS = """
@@ -136,3 +137,11 @@ def _read(archive: tarfile.TarFile, name: str) -> bytes:
     file = archive.extractfile(name)
     assert file
     return file.read()
+
+
+def test_a_node_has_the_images_that_an_installation_asks_for() -> None:
+    pod = plan_install(None, InstallRequest(sidecars=images.PREFIX)).objects[-1]["spec"]["template"]["spec"]
+
+    asked = {one["image"] for one in pod["containers"]}
+
+    assert asked == {images.VOLREWIND, *map(images.sidecar, images.SIDECARS)}
