@@ -7,9 +7,15 @@ import os
 import sys
 from pathlib import Path
 
-from testbed import binaries, images, instances
+from testbed import binaries, driver, images, instances
 from testbed.place import Instance, Kind, Place
 from volrewind.errors import VolrewindError
+
+_SNAPSHOT_TO_TRY = """
+  kubectl apply -f examples/1-data.yaml        a claim of class volrewind, and a Pod that writes into it
+  kubectl apply -f examples/2-snapshot.yaml    a VolumeSnapshot of it
+  kubectl apply -f examples/3-restore.yaml     a claim made from that, and a Pod that reads it: kubectl logs reader
+"""
 
 
 def main() -> None:
@@ -40,7 +46,10 @@ def _up() -> None:
     kind = Kind.NODE if os.geteuid() == 0 else Kind.PLANE
     if kind is Kind.PLANE:
         _say("without root there is no node: a control plane that runs no Pods")
-    print(_how_to_use(instances.be_up(place, kind, _say)))
+    instance = instances.be_up(place, kind, _say)
+    if kind is Kind.NODE:
+        driver.be_installed(instance.kubeconfig, instance.programs / "kubectl")
+    print(_how_to_use(instance))
 
 
 def _down() -> None:
@@ -57,7 +66,7 @@ def _how_to_use(instance: Instance) -> str:
   export KUBECONFIG={instance.kubeconfig}
   export PATH={instance.programs}:$PATH
   kubectl get nodes,pods -A
-"""
+{_SNAPSHOT_TO_TRY if instance.kind is Kind.NODE else ""}"""
 
 
 def _say(line: str) -> None:

@@ -34,8 +34,12 @@ class Machine:
     def reboot(self) -> None:
         """Take the node's power away, and start it again: only what is on its disks is still there."""
         assert self.node, "there is no node to reboot"
-        self._running.close()
+        self.stop_node()
         self.start(self.node.directory, [])
+
+    def stop_node(self) -> None:
+        """Take the node's power away; its disks are in its directory, and not used by anybody."""
+        self._running.close()
 
     def start(self, directory: Path, wanted: Sequence[Image]) -> None:
         """Start the node, with these images besides those it has."""
