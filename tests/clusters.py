@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,10 +16,12 @@ from lightkube.models.rbac_v1 import PolicyRule, RoleRef, Subject
 from lightkube.resources.core_v1 import Namespace, ServiceAccount
 from lightkube.resources.rbac_authorization_v1 import Role, RoleBinding
 
-from testbed import instances
+from testbed import instances, machine
 from testbed.binaries import find_built
 from testbed.client import connected, token_of
 from testbed.enclosure import Enclosure
+from testbed.holding import sweep
+from testbed.machine import Machine
 from testbed.place import Instance, Kind, Place
 
 OWN_CLUSTER = "VOLREWIND_TEST_KUBECONFIG"  # never KUBECONFIG: nobody's production shall meet these tests by accident
@@ -59,6 +61,19 @@ def skip_unless_built() -> None:
     """Skip a test that needs the programs of Kubernetes: to build them takes longer than a test may."""
     if find_built() is None:
         pytest.skip("Kubernetes is not built here: python -m testbed build")
+
+
+@contextmanager
+def a_machine(place: Place) -> Iterator[Machine]:
+    """Give a cluster with a node that is the test's own, to be rebooted or lost; its logs stay."""
+    skip_unless_built()
+    binaries = find_built()
+    assert binaries
+    try:
+        with machine.started(place.data, place.logs, binaries, Kind.NODE) as running:
+            yield running
+    finally:
+        sweep(place)
 
 
 def programs_of(place: Place) -> list[str]:

@@ -6,17 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from clusters import skip_unless_built
+from clusters import a_machine
 from lightkube.models.core_v1 import VolumeMount
 from pods import Pods, container, host_path
 
-from testbed import machine
-from testbed.binaries import find_built
 from testbed.client import connected
-from testbed.holding import sweep
 from testbed.machine import Machine
 from testbed.node import POOLS
-from testbed.place import Kind, Place
+from testbed.place import Place
 from volrewind.clock import SystemClock, wait_until
 
 pytestmark = pytest.mark.node
@@ -25,15 +22,8 @@ pytestmark = pytest.mark.node
 @pytest.fixture
 def rebootable(tmp_path: Path) -> Iterator[Machine]:
     """A cluster of this test's own, since a reboot ends every Pod."""
-    skip_unless_built()
-    binaries = find_built()
-    assert binaries
-    place = Place(tmp_path)
-    try:
-        with machine.started(place.data, place.logs, binaries, Kind.NODE) as running:
-            yield running
-    finally:
-        sweep(place)
+    with a_machine(Place(tmp_path)) as running:
+        yield running
 
 
 def test_a_pod_starts_again_and_finds_what_it_wrote(rebootable: Machine) -> None:
