@@ -54,9 +54,9 @@ bench: .venv/.dev ## measure against the alternatives (root, about an hour)
 	@tools/system-packages test
 	@$(BIN)/python -m benchmarks
 
-proof: .venv/.dev ## the large counts of the crash and power-cut tests (root)
+proof: .venv/.dev ## the large counts of the crash and power-cut tests (root, under an hour)
 	@tools/system-packages test
-	@$(BIN)/pytest -q -m proof
+	@$(BIN)/pytest -q -m proof -n 2 --dist worksteal
 
 lock: ## write requirements/*.txt anew from pyproject.toml
 	@test -x .venv-lock/bin/uv || { python3 -m venv .venv-lock && .venv-lock/bin/pip -q --disable-pip-version-check install 'uv>=0.13,<0.14'; }

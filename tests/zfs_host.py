@@ -18,13 +18,13 @@ from pathlib import Path
 from volrewind.clock import SystemClock, wait_until
 from volrewind.system.files import is_locked, locked
 
-_SHARED = Path(tempfile.gettempdir()) / "volrewind-test-zfs"
+SHARED = Path(tempfile.gettempdir()) / "volrewind-test-zfs"
 
 
 @contextmanager
 def zpool(device: Path, top: Path, size_bytes: int = 2**30) -> Iterator[str]:
     """Give the name of a new zpool on the file `device`, mounted at `top`; it is gone afterwards."""
-    with _running():
+    with running():
         name = f"vrtest{os.getpid()}x{time.monotonic_ns()}"
         device.parent.mkdir(parents=True, exist_ok=True)
         with device.open("xb") as file:
@@ -33,20 +33,36 @@ def zpool(device: Path, top: Path, size_bytes: int = 2**30) -> Iterator[str]:
         try:
             yield name
         finally:
-            wait_until(lambda: _is_destroyed(name), "the zpool", clock=SystemClock(), deadline_seconds=30)
+            wait_until(lambda: _is_done("destroy", "-f", name), "the zpool", clock=SystemClock(), deadline_seconds=30)
 
 
-def _is_destroyed(name: str) -> bool:
-    """Destroy a zpool, which behind FUSE is busy for a moment after the last unmount."""
-    done = subprocess.run([_program("zpool"), "destroy", "-f", name], capture_output=True, text=True, check=False)
+def _is_done(*arguments: str) -> bool:
+    """Run a command of `zpool` on a pool, which behind FUSE is busy for a moment after the last unmount."""
+    done = subprocess.run([_program("zpool"), *arguments], capture_output=True, text=True, check=False)
     assert not done.returncode or "busy" in done.stderr, done.stderr
     return not done.returncode
 
 
+def be_exported(name: str) -> None:
+    """Switch a zpool off, as a host does that goes down."""
+    wait_until(lambda: _is_done("export", name), "the zpool", clock=SystemClock(), deadline_seconds=30)
+
+
+def be_imported(name: str, folder: Path) -> None:
+    """Find a zpool in a folder's files, and mount all its datasets, as a host does that comes up."""
+    _run("zpool", "import", "-o", "cachefile=none", "-d", str(folder), name)
+
+
+def is_doomed(snapshot: str) -> bool:
+    """Tell whether a snapshot was destroyed already and lives only for as long as clones need it."""
+    return _run("zfs", "get", "-H", "-o", "value", "defer_destroy", snapshot).strip() == "on"
+
+
 @contextmanager
-def _running() -> Iterator[None]:
-    _SHARED.mkdir(exist_ok=True)
-    users, starting = _SHARED / "users", _SHARED / "starting"
+def running() -> Iterator[None]:
+    """Have a ZFS that runs; who starts the daemon is its parent."""
+    SHARED.mkdir(exist_ok=True)
+    users, starting = SHARED / "users", SHARED / "starting"
     for file in (users, starting):
         file.touch()
     clock = SystemClock()
@@ -68,7 +84,7 @@ def _be_started() -> None:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        (_SHARED / "pid").write_text(str(daemon.pid))
+        (SHARED / "pid").write_text(str(daemon.pid))
         for _ in range(200):
             if _answers():
                 daemon.returncode = 0  # it outlives us when others use it: no child to wait for
@@ -78,7 +94,7 @@ def _be_started() -> None:
 
 
 def _be_stopped() -> None:
-    pid = _SHARED / "pid"
+    pid = SHARED / "pid"
     if pid.is_file():
         number = int(pid.read_text())
         pid.unlink()
@@ -103,9 +119,10 @@ def _answers() -> bool:
     return done.returncode == 0
 
 
-def _run(*command: str) -> None:
+def _run(*command: str) -> str:
     done = subprocess.run([_program(command[0]), *command[1:]], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def _program(name: str) -> str:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from apart import apart
 
 _HERE = Path(__file__).parent
 _ROOT = _HERE.parents[1]
@@ -33,11 +34,16 @@ _begun = time.monotonic()
 def worker(tmp_path: Path, record_property: Callable[[str, object], None]) -> Iterator[Callable[..., Result]]:
     """Run a worker on a directory of its own, fail with what it says, and clean up behind it."""
 
-    def run(script: str, *arguments: str, timeout_seconds: float = 580) -> Result:
-        command = [sys.executable, str(_HERE / script), *arguments, "--base", str(tmp_path / "work")]
-        environment = {**os.environ, "PYTHONPATH": f"{_ROOT / 'src'}{os.pathsep}{_HERE}"}
+    def run(script: str, kind: str, *arguments: str, timeout_seconds: float = 580) -> Result:
+        command = [sys.executable, str(_HERE / script), kind, *arguments, "--base", str(tmp_path / "work")]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (_ROOT / "src", _HERE, _HERE.parent)))}
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=timeout_seconds, env=environment, check=False
+            apart(command, zfs=kind == "zfs"),
+            capture_output=True,
+            text=True,
+            timeout=timeout_seconds,
+            env=environment,
+            check=False,
         )
         lines = done.stdout.splitlines()
         assert lines, f"{script} said nothing: {done.stderr[-3000:]}"
@@ -63,7 +69,8 @@ def world(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[World]:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Write the report when the whole proof, and nothing else, was run."""
-    if config.getoption("markexpr") != "proof" or config.getoption("keyword"):
+    is_whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS and not config.getoption("keyword")
+    if config.getoption("markexpr") != "proof" or not is_whole:
         return
     reports = [one for outcome in ("passed", "failed") for one in terminalreporter.stats.get(outcome, ())]
     results = [value for one in reports for name, value in one.user_properties if name == "crash"]

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 from machinery.attached import be_detached
+from machinery.grounds import MIB, POOL_BYTES
 from machinery.manifest import fill, manifest_of
-from machinery.world import MIB, POOL_BYTES, World
+from machinery.world import World
 from msgspec.structs import replace
 
 from volrewind.clock import SystemClock, wait_until

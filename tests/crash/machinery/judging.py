@@ -14,7 +14,7 @@ from volrewind.model.volume import Volume
 if TYPE_CHECKING:
     from machinery.world import World
 
-_OURS = {"data", "disk.img", "volume.json", "snapshot.json", "mirror.seen"}
+_OURS = {"data", "disk.img", "volume.json", "snapshot.json", "zfs.name", "mirror.seen"}
 
 
 def check(world: World, expected: Expected) -> None:
@@ -26,6 +26,7 @@ def check(world: World, expected: Expected) -> None:
     _check_snapshots(world, content.snapshots, expected)
     _check_volumes(world, content.volumes, expected)
     _check_rubbish(world, content.volumes, content.snapshots)
+    world.ground.check_rubbish(content)
 
 
 def _check_snapshots(world: World, snapshots: tuple[Snapshot, ...], expected: Expected) -> None:
@@ -69,14 +70,15 @@ def _check_rubbish(world: World, volumes: tuple[Volume, ...], snapshots: tuple[S
     must(not _names(world.root / "browse"), f"views: {_names(world.root / 'browse')}")
     operations = {f"{one.id}.json" for one in volumes}
     must(_names(world.root / "operations") <= operations, f"operations: {_names(world.root / 'operations')}")
-    check_state(world, {f"{world.name}.json", world.name})
+    check_state(world, {world.name})
 
 
 def check_state(world: World, pools: set[str]) -> None:
     """The state directory holds these pools and nothing half made."""
-    must(_names(world.state / "pools") == pools, f"state/pools holds {_names(world.state / 'pools')}")
-    backing = {one.replace(".json", ".img") for one in pools if one.endswith(".json")}
+    backing = world.ground.backing_files(pools)
     must(_names(world.state / "backing") == backing, f"state/backing holds {_names(world.state / 'backing')}")
+    known = {f"{name}.json" for name in pools} | (pools if backing else set())
+    must(_names(world.state / "pools") == known, f"state/pools holds {_names(world.state / 'pools')}")
     strays = set(_names(world.base) - {"state"} - world.own_files)
     must(not strays, f"stray files: {strays}")
 

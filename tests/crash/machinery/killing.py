@@ -100,28 +100,26 @@ class _Steps:
         return self._line
 
 
-def moments(act: Callable[[], object], *, every_line: bool) -> list[Moment]:
-    """Run `act` in a child and return the moments to kill it at, in no order.
+def moments(act: Callable[[], object]) -> tuple[list[Moment], list[Moment]]:
+    """Run `act` in a child and return the moments to kill it at.
 
-    That is: before the first line, and right after each touch. `every_line` adds the first time each line of code ran.
+    The first are before the first line and right after each touch; the others when each line of code first runs.
     """
 
-    def recorded() -> list[Moment]:
+    def recorded() -> tuple[list[Moment], list[Moment]]:
         steps = _Steps()
         steps.start()
         try:
             act()
         finally:
             sys.settrace(None)
-        found: set[Moment] = {("", 0, number) for number in range(steps.touches + 1)}
-        if every_line:
-            found |= {(*place, 1) for place in steps.seen}
-        return sorted(found)
+        return [("", 0, number) for number in range(steps.touches + 1)], [(*place, 1) for place in sorted(steps.seen)]
 
     outcome = run(recorded)
     if outcome.end != "done":
         raise AssertionError(f"the verb fails without any kill: {outcome.text}")
-    return [(file, line, number) for file, line, number in outcome.result]
+    touches, lines = ([(file, line, number) for file, line, number in found] for found in outcome.result)
+    return touches, lines
 
 
 def run_killed_at(act: Callable[[], object], moment: Moment) -> Outcome:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import stat
@@ -42,7 +43,12 @@ def _facts(path: Path, *, is_root: bool) -> list[object]:
 
 
 def _xattrs(path: Path) -> list[list[str]]:
-    names = sorted(os.listxattr(path, follow_symlinks=False))
+    try:
+        names = sorted(os.listxattr(path, follow_symlinks=False))
+    except OSError as error:
+        if error.errno == errno.ENOTSUP:  # zfs-fuse as it is installed has none
+            return []
+        raise
     return [[name, os.getxattr(path, name, follow_symlinks=False).hex()] for name in names]
 
 
@@ -52,8 +58,11 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "blake2b").hexdigest()
 
 
-def fill(root: Path, seed: int) -> None:
-    """Make `root` hold a small tree that differs with `seed` in every way a tree can: contents, names, modes, links, holes."""
+def fill(root: Path, seed: int, *, plain: bool = False) -> None:
+    """Make `root` hold a small tree that differs with `seed` in every way a tree can: contents, names, modes, links, holes.
+
+    `plain` leaves out what zfs-fuse cannot hold: attributes, and times that are no whole seconds.
+    """
     for name in os.listdir(root):
         if name != _MADE_BY_MKFS:
             _remove(root / name)
@@ -70,8 +79,13 @@ def fill(root: Path, seed: int) -> None:
         file.seek(300_000)
         file.write(body)
     (root / "data.bin").chmod(0o640 if seed % 2 else 0o604)
-    os.setxattr(root / "data.bin", "user.seed", str(seed).encode())
+    if not plain:
+        os.setxattr(root / "data.bin", "user.seed", str(seed).encode())
     (root / os.fsdecode(b"not-utf8-\xff")).write_bytes(body)
+    if plain:
+        for path in sorted(root.rglob("*"), reverse=True):
+            second = path.lstat().st_mtime_ns // 10**9 * 10**9
+            os.utime(path, ns=(second, second), follow_symlinks=False)
 
 
 def _remove(path: Path) -> None:

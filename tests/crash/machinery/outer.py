@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from machinery.attached import check_nothing_attached
-from machinery.world import MIB
+from machinery.grounds import MIB
 from volrewind.clock import SystemClock, wait_until
 from volrewind.errors import InUse
 from volrewind.system import filesystem, loop, mounts

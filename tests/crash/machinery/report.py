@@ -5,9 +5,14 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import reduce
+from operator import or_
 from typing import Any
+
+Result = dict[str, Any]
 
 _HEAD = """# Proof
 
@@ -19,12 +24,13 @@ no loop device may be left; and the same command, run again, must succeed.
 
 _KILLS = """## Kills
 
-A moment is a place between two changes of anything a killed process leaves behind (files, mounts, loop devices), or the
-first time a line of code runs. `Random` kills come at any time, three in four with all child processes (rsync, mkfs, mount),
-and are counted whether or not they came in time.
+A verb is killed after each *touch* of anything a dead process leaves behind (files, mounts, loop devices, datasets), at
+*lines* of code, where one stands for several between two touches, and at *random* times, three in four with all child
+processes (rsync, mkfs, mount, zfs). Shown is how many kills there were of how many there could be, and of the random ones, how many
+came before the verb had ended.
 
-| verb | pool | chosen moments | random | failed | seconds |
-|---|---|---:|---:|---:|---:|
+| verb | pool | touches | lines | random | failed | seconds |
+|---|---|---:|---:|---:|---:|---:|
 """
 
 _CUTS = """## Power cuts
@@ -38,7 +44,7 @@ written out or written in the wrong order. It cannot show a device that loses wh
 """
 
 
-def report_text(results: Sequence[dict[str, Any]], *, seconds: float) -> str:
+def report_text(results: Sequence[Result], *, seconds: float) -> str:
     """Return the page."""
     kills = [one for one in results if "verb" in one]
     cuts = [one for one in results if "cuts" in one]
@@ -51,34 +57,33 @@ def report_text(results: Sequence[dict[str, Any]], *, seconds: float) -> str:
     return "\n".join(parts)
 
 
-def _summary(results: Sequence[dict[str, Any]], failed: int, seconds: float) -> str:
-    kills = sum(one.get("rounds", 0) for one in results)
+def _summary(results: Sequence[Result], failed: int, seconds: float) -> str:
+    tried = sum(sum(one.get("tried", {}).values()) for one in results)
     cuts = sum(one.get("cuts", 0) for one in results)
-    when = datetime.now(UTC)
     rsync = subprocess.run(["rsync", "--version"], capture_output=True, text=True, check=False).stdout.split()[2:3]
     where = f"Linux {platform.release()}, {os.cpu_count()} processors, Python {platform.python_version()}, rsync {' '.join(rsync)}"
-    stride = int(os.environ.get("VOLREWIND_PROOF_STRIDE", "1"))
-    if stride > 1:
-        where += f"; of the chosen moments one in {stride} was tried"
     verdict = "none failed" if not failed else f"**{failed} of {len(results)} series failed**"
-    return f"{when:%Y-%m-%d}, {where}: {kills} kills and {cuts} power cuts in {seconds / 60:.0f} minutes; {verdict}.\n"
+    when = datetime.now(UTC)
+    return f"{when:%Y-%m-%d}, {where}: {tried} kills and {cuts} power cuts in {seconds / 60:.0f} minutes; {verdict}.\n"
 
 
-def _grouped(kills: Sequence[dict[str, Any]]) -> dict[tuple[str, str], list[dict[str, Any]]]:
-    grouped: dict[tuple[str, str], list[dict[str, Any]]] = {}
+def _grouped(kills: Sequence[Result]) -> dict[tuple[str, str], list[Result]]:
+    grouped: dict[tuple[str, str], list[Result]] = {}
     for one in kills:
         grouped.setdefault((one["verb"], one["kind"]), []).append(one)
     return grouped
 
 
-def _kill_row(verb: str, kind: str, rows: Sequence[dict[str, Any]]) -> str:
-    chosen = sum(one["rounds"] for one in rows if one["mode"] != "random")
-    chance = sum(one["rounds"] for one in rows if one["mode"] == "random")
-    failed = sum(bool(one["failure"]) for one in rows)
-    return f"| {verb} | {kind} | {chosen} | {chance} | {failed} | {sum(one['seconds'] for one in rows):.0f} |\n"
+def _kill_row(verb: str, kind: str, rows: Sequence[Result]) -> str:
+    known: Counter[str] = reduce(or_, (Counter(one["known"]) for one in rows))  # each series counts them anew
+    kills: Counter[str] = sum((Counter(one["kills"]) for one in rows), Counter())
+    tried = sum(one["tried"].get("random", 0) for one in rows)
+    chosen = " | ".join(f"{kills[sort]} of {known[sort]}" for sort in ("touch", "line"))
+    failed, seconds = sum(bool(one["failure"]) for one in rows), sum(one["seconds"] for one in rows)
+    return f"| {verb} | {kind} | {chosen} | {tried} ({kills['random']}) | {failed} | {seconds:.0f} |\n"
 
 
-def _cut_row(one: dict[str, Any]) -> str:
+def _cut_row(one: Result) -> str:
     failed = int(bool(one["failure"]))
     return (
         f"| {one['kind']} | {one['cuts']} | {one['compared']} | {one['records']} | {failed} | {one['seconds']:.0f} |\n"

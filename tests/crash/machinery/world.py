@@ -9,20 +9,19 @@ from pathlib import Path
 from machinery import judging
 from machinery.attached import check_nothing_attached
 from machinery.expected import Broken, Expected, must
+from machinery.grounds import MIB, Ground, ground_of
 from machinery.manifest import Manifest, difference, file_digest, fill, manifest_of
 from volrewind.clock import SystemClock
 from volrewind.errors import VolrewindError
 from volrewind.model.snapshot import Snapshot
 from volrewind.model.target import Target, TargetKind
 from volrewind.model.volume import Volume
-from volrewind.pools.home import Home, NewPool, Place
+from volrewind.pools.home import Home
+from volrewind.pools.place import Place
 from volrewind.pools.pool import NewSnapshot, NewVolume, Pool
 from volrewind.services.environment import Environment
-from volrewind.system import mounts
 from volrewind.wiring import environment_of
 
-MIB = 2**20
-POOL_BYTES = {"btrfs": 400 * MIB, "image": 448 * MIB}
 VOLUME_BYTES = 16 * MIB
 _DEADLINE_SECONDS = 30.0
 
@@ -37,6 +36,10 @@ class World:
     snapshots: dict[str, tuple[Manifest, str]] = field(default_factory=dict)
     volumes: dict[str, list[Manifest]] = field(default_factory=dict)
     own_files: set[str] = field(default_factory=set)
+    ground: Ground = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.ground = ground_of(self)
 
     @property
     def state(self) -> Path:
@@ -52,7 +55,7 @@ class World:
 
     @property
     def root(self) -> Path:
-        return self.state / "pools" / self.name
+        return self.ground.root
 
     def pool(self) -> Pool:
         """Return the pool, opened anew as another process would."""
@@ -69,18 +72,27 @@ class World:
     # making
 
     def make_pool(self) -> None:
+        self.make_ground()
+        self.home.create(self.ground.new_pool())
+
+    def make_ground(self) -> None:
+        """Make what a pool stands on, and no pool."""
         self.base.mkdir(parents=True, exist_ok=True)
-        self.home.create(NewPool(name=self.name, kind=self.kind, size_bytes=POOL_BYTES[self.kind], sparse=True))
+        self.ground.prepare()
 
     def new_volume(self, name: str, seed: int) -> Volume:
         volume = self.pool().create_volume(NewVolume(name=name, size_bytes=VOLUME_BYTES))
         self.write(volume, seed)
         return volume
 
+    def fill(self, folder: Path, seed: int) -> None:
+        """Fill a directory with what a volume of the pool can hold too."""
+        fill(folder, seed, plain=self.kind == "zfs")
+
     def write(self, volume: Volume, seed: int) -> Manifest:
         """Give a volume other content, and note it."""
         with self.pool().backend.opened(volume) as live:
-            fill(live, seed)
+            self.fill(live, seed)
             content = manifest_of(live)
         self.volumes[volume.name] = [content]
         return content
@@ -129,8 +141,9 @@ class World:
 
     def reboot(self) -> None:
         """Unmount everything, see that nothing is left, mount and sweep."""
-        self.home.be_unmounted(self.place)
+        self.ground.switch_off()
         check_nothing_attached(self.base)
+        self.ground.switch_on()
         self.home.open(self.place).sweep()
         self.home.mount_volumes(self.place)
 
@@ -139,11 +152,11 @@ class World:
         judging.check(self, expected)
 
     def destroy(self) -> None:
-        """Remove the pool, whatever state it is in, with plain tools: the verb has a test of its own."""
-        for mount in reversed([one for one in mounts.mounts() if one.target.is_relative_to(self.base)]):
-            mounts.be_unmounted(mount.target)
+        """Remove the pool, whatever state it is in: the verb has a test of its own."""
+        self.ground.be_left()
         try:
             for place in self.home.places():
                 self.home.destroy(place, with_snapshots=True)
         except VolrewindError as error:
             raise Broken(f"cannot be destroyed: {error.message}") from error
+        self.ground.remove()

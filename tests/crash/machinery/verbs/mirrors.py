@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from machinery.expected import Expected, must
-from machinery.manifest import Manifest, fill, manifest_of
+from machinery.manifest import Manifest, manifest_of
 from machinery.verbs.verb import Verb
 from volrewind.model.target import Target, TargetKind
 from volrewind.services import snapshots
@@ -15,7 +15,7 @@ class Protect(Verb):
     """The first snapshot of a plain directory: volume, mirror, cut."""
 
     name = "create directory"
-    kinds = ("btrfs",)
+    kinds = ("btrfs", "zfs")
 
     def set_up(self) -> None:
         super().set_up()
@@ -31,7 +31,7 @@ class Protect(Verb):
 
     def before(self) -> None:
         self.old: Manifest = {}
-        fill(self.source, self.number)
+        self.world.fill(self.source, self.number)
         self.new = manifest_of(self.source)
 
     def act(self) -> None:
@@ -60,10 +60,14 @@ class Mirror(Protect):
 
     name = "create directory again"
 
+    def set_up(self) -> None:
+        super().set_up()
+        self.act()
+        self.after()
+        self.number += 1
+
     def before(self) -> None:
         super().before()
-        if self.number == 0:
-            return
         for one in self.world.pool().snapshots():
             if one.name.startswith("new-") and one.name != f"new-{self.number - 1}":
                 self.world.delete(one.name)

@@ -7,11 +7,10 @@ from pathlib import Path
 
 from machinery.attached import check_nothing_attached
 from machinery.expected import Expected, must
+from machinery.grounds import MIB, POOL_BYTES
 from machinery.judging import check_state
 from machinery.manifest import manifest_of
-from machinery.verbs.verb import Verb
-from machinery.world import MIB, POOL_BYTES
-from volrewind.pools.home import NewPool
+from machinery.verbs.verb import BACKED, Verb
 from volrewind.services import storage
 
 
@@ -21,11 +20,10 @@ class CreatePool(Verb):
     name = "pool create"
 
     def set_up(self) -> None:
-        self.world.base.mkdir(parents=True, exist_ok=True)
+        self.world.make_ground()
 
     def act(self) -> None:
-        size = POOL_BYTES[self.world.kind]
-        self.world.home.create(NewPool(name="pool", kind=self.world.kind, size_bytes=size, sparse=True))
+        self.world.home.create(self.world.ground.new_pool())
 
     def reboot(self) -> None:
         if self._exists():
@@ -43,7 +41,10 @@ class CreatePool(Verb):
 
     def tidy(self) -> None:
         self.world.home.destroy(self.world.place)
-        check_nothing_attached(self.world.base)
+        self._check_gone()
+
+    def _check_gone(self) -> None:
+        self.world.ground.check_bare()
         check_state(self.world, set())
 
     def _exists(self) -> bool:
@@ -62,8 +63,7 @@ class DestroyPool(CreatePool):
 
     def after(self) -> None:
         self.world.home.sweep()
-        check_nothing_attached(self.world.base)
-        check_state(self.world, set())
+        self._check_gone()
 
     def tidy(self) -> None:
         pass
@@ -71,6 +71,7 @@ class DestroyPool(CreatePool):
 
 class UnmountPool(Verb):
     name = "pool unmount"
+    kinds = BACKED
 
     def set_up(self) -> None:
         super().set_up()
@@ -102,6 +103,7 @@ class MountPool(UnmountPool):
 
 class GrowPool(Verb):
     name = "pool grow"
+    kinds = BACKED
 
     def before(self) -> None:
         backing = Path(self.world.place.backing)

@@ -6,17 +6,17 @@ from typing import ClassVar
 
 from machinery.expected import Expected, must
 from machinery.manifest import Manifest, manifest_of
-from machinery.verbs.verb import Verb
+from machinery.verbs.verb import BACKED, Verb
 from volrewind.errors import NotFound
 from volrewind.model.operation import Step
-from volrewind.model.snapshot import Purpose
+from volrewind.model.snapshot import Purpose, Snapshot
 from volrewind.model.target import Target
 from volrewind.pools.journal import Journal
 from volrewind.services import rollback, storage
 
 
 class Rollback(Verb):
-    """Of a mounted volume, by a swap; then undone."""
+    """Of a mounted volume, by a swap where the pool can; then undone."""
 
     name = "rollback volume"
     to: ClassVar[str] = "kept"
@@ -30,6 +30,8 @@ class Rollback(Verb):
         self.old = self.world.write(self.data, self.number)
         self.new = self.world.snapshots[self.to][0]
         self.world.volumes["data"] = [self.old, self.new]
+        if self.written_back:
+            del self.world.volumes["data"]
         self.begun = self.world.home.clock.now()
 
     def act(self) -> None:
@@ -47,7 +49,21 @@ class Rollback(Verb):
         return operation is not None and operation.step is Step.DONE and operation.begun >= self.begun
 
     def expected(self) -> Expected:
-        return Expected(snapshot=lambda one: [self.old, self.new] if one.purpose is Purpose.SAFETY else None)
+        return Expected(
+            snapshot=lambda one: self._safeties(one) if one.purpose is Purpose.SAFETY else None,
+            volume=lambda volume: [self.world.content_of(volume)] if volume.name == self.written_back else None,
+        )
+
+    @property
+    def written_back(self) -> str:
+        """The volume whose files are replaced one by one, so that in between it may hold anything; "" with a swap."""
+        return "" if self.world.kind in BACKED else "data"
+
+    def _safeties(self, snapshot: Snapshot) -> list[Manifest]:
+        """The safety snapshot of an undo may hold what was written back in part."""
+        safe = [self.old, self.new]
+        partly = self.written_back and "undo" in snapshot.note
+        return [*safe, self.world.content_of_snapshot(snapshot)] if partly else safe
 
     def live(self) -> Manifest:
         return manifest_of(self.place)

@@ -10,8 +10,8 @@ from machinery.world import World
 from volrewind.errors import AlreadyThere
 from volrewind.model.volume import Volume
 
-BACKED = ("btrfs", "image")  # the kinds that lie in a backing file of their own
-EVERY = (*BACKED, "zfs")
+BACKED: tuple[str, ...] = ("btrfs", "image")  # the kinds that lie in a backing file of their own
+EVERY: tuple[str, ...] = (*BACKED, "zfs")
 
 
 class Verb:
@@ -21,7 +21,7 @@ class Verb:
     """
 
     name: ClassVar[str]
-    kinds: ClassVar[tuple[str, ...]] = BACKED
+    kinds: ClassVar[tuple[str, ...]] = EVERY
 
     def __init__(self, world: World) -> None:
         self.world = world

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from machinery.expected import Expected, must
 from machinery.manifest import Manifest, manifest_of
-from machinery.verbs.verb import Verb
+from machinery.verbs.verb import BACKED, Verb
 from machinery.world import VOLUME_BYTES
 from volrewind.model.volume import Volume
 from volrewind.pools.pool import NewVolume
@@ -39,7 +39,7 @@ class ResizeVolume(Verb):
     def set_up(self) -> None:
         super().set_up()
         self.size = VOLUME_BYTES
-        if self.world.kind == "btrfs":  # to grow a mounted ext4 the kernel wants more rights than some roots have
+        if self.world.kind != "image":  # to grow a mounted ext4 the kernel wants more rights than some roots have
             self.world.pool().mount(self.data, self.directory("mnt"))
 
     def before(self) -> None:
@@ -118,6 +118,7 @@ class DeleteVolume(Verb):
 
 class Swap(Verb):
     name = "swap"
+    kinds = BACKED
 
     def before(self) -> None:
         now = self.world.write(self.data, self.number)
