@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from testbed import cache, layers
@@ -26,12 +28,7 @@ _PROJECTS = {  # of each sidecar
 SIDECARS = tuple(_PROJECTS)
 _PYTHON = "3.11"  # of Debian 12
 _SITE = f"usr/local/lib/python{_PYTHON}/dist-packages"
-_DEBIAN = (
-    "python3-minimal", f"libpython{_PYTHON}-stdlib",
-    "btrfs-progs", "e2fsprogs", "mount", "rsync", "util-linux", "xfsprogs",
-    "usr-is-merged",  # or apt would take `usrmerge`, and with it all of Perl
-)  # fmt: skip
-_START = "#!/usr/bin/python3\nfrom volrewind.cli.main import main\n\nmain()\n"
+_RECIPE = REPOSITORY / "container"  # of the image that is shipped
 
 
 def sidecar(name: str) -> str:
@@ -68,17 +65,22 @@ def _volrewind() -> Image:
     """Return our image: Debian's tools, the locked packages, this checkout; each changes more often than the one below."""
     locked = REPOSITORY / "requirements" / "image.txt"
     sources = sorted(file for file in (REPOSITORY / "src").rglob("*") if file.is_file() and file.suffix != ".pyc")
+    packages = (_RECIPE / "packages").read_text().splitlines()
+    debian = [line for line in packages if not line.startswith("#")]
+    start = _RECIPE / "volrewind"
     named = [str(file.relative_to(REPOSITORY)) for file in sources]
     stack = (
-        layers.of_tree("debian", cache.key(*_DEBIAN), _debian),
+        layers.of_tree("debian", cache.key(*debian), lambda tree: _debian(tree, debian)),
         layers.of_tree("packages", cache.key(_PYTHON, files=[locked]), lambda tree: _packages(tree, locked)),
-        layers.of_tree("volrewind", cache.key(*named, files=[REPOSITORY / "pyproject.toml", *sources]), _ourselves),
+        layers.of_tree(
+            "volrewind", cache.key(*named, files=[REPOSITORY / "pyproject.toml", start, *sources]), _ourselves
+        ),
     )
     return Image(VOLREWIND, stack, entrypoint=("volrewind",))
 
 
-def _debian(tree: Path) -> None:
-    layers.unpack_debian(_DEBIAN, tree)
+def _debian(tree: Path, packages: Sequence[str]) -> None:
+    layers.unpack_debian(packages, tree)
     for directory in ("dev", "proc", "sys", "run", "tmp", "var/tmp"):
         (tree / directory).mkdir(parents=True, exist_ok=True)
     # Debian's packages compile when they are configured; without it every start of a container would.
@@ -94,8 +96,7 @@ def _ourselves(tree: Path) -> None:
     _pip("--no-deps", "--no-build-isolation", "--target", str(tree / _SITE), str(REPOSITORY))
     program = tree / "usr/local/bin/volrewind"
     program.parent.mkdir(parents=True)
-    program.write_text(_START)
-    program.chmod(0o755)
+    shutil.copy(_RECIPE / "volrewind", program)
 
 
 def _pip(*words: str) -> None:

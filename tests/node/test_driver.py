@@ -64,23 +64,21 @@ print(open("/own/acknowledged").read())
 
 
 @pytest.fixture(scope="module")
-def anywhere(cluster: Cluster) -> Kubectl:
-    """kubectl for a cluster in which our driver is installed."""
+def anywhere(cluster: Cluster) -> Iterator[Kubectl]:
+    """kubectl for a cluster in which our driver is installed; once the tests' namespaces are gone, its pools must hold nothing."""
     if cluster.instance is None:
         pytest.skip("only a node of ours has the image of this very driver")
     kubectl = Kubectl(cluster.instance.programs / "kubectl", cluster.kubeconfig, "default")
     driver.be_installed(kubectl.kubeconfig, kubectl.program)
     kubectl.apply(_OF_XFS)
-    return kubectl
+    yield kubectl
+    wait_until(lambda: held(kubectl) == "", "the pools to be empty", clock=SystemClock(), deadline_seconds=120)
 
 
 @pytest.fixture
-def kubectl(anywhere: Kubectl, namespace: str) -> Iterator[Kubectl]:
-    """kubectl in a new namespace; once all that was made in it is deleted, the pools must hold nothing."""
-    kubectl = replace(anywhere, namespace=namespace)
-    yield kubectl
-    kubectl("delete", "pods,volumesnapshots,persistentvolumeclaims", "--all")
-    wait_until(lambda: held(anywhere) == "", "the pools to be empty", clock=SystemClock(), deadline_seconds=60)
+def kubectl(anywhere: Kubectl, namespace: str) -> Kubectl:
+    """kubectl in a new namespace, which is deleted afterwards with all that was made in it."""
+    return replace(anywhere, namespace=namespace)
 
 
 def _write(kubectl: Kubectl, text: str) -> None:
