@@ -23,8 +23,8 @@ from volrewind.system.files import locked
 if TYPE_CHECKING:
     from volrewind.pools.backing import Backing
 
-# Listing a few hundred loop devices takes milliseconds (November 2026); a process that really uses a pool stays.
-_PATIENCE_SECONDS = 1.0
+# Listing a few hundred loop devices takes milliseconds, on a busy machine a second (November 2026); who really uses a pool stays.
+_PATIENCE_SECONDS = 5.0
 
 
 class Site(msgspec.Struct, frozen=True):
