@@ -92,9 +92,10 @@ def scheduler(slot: Slot, kubeconfig: Path) -> list[str]:
     return [*_served(slot.port(Port.SCHEDULER), kubeconfig), f"--kubeconfig={kubeconfig}", "--leader-elect=false"]
 
 
-def snapshot_controller(kubeconfig: Path) -> list[str]:
-    """Return snapshot-controller's arguments."""
-    return [f"--kubeconfig={kubeconfig}", "--leader-election=false", "--feature-gates=CSIVolumeGroupSnapshot=true"]
+def snapshot_controller(kubeconfig: Path, *, distributed: bool) -> list[str]:
+    """Return snapshot-controller's arguments; `distributed`: contents say which node's sidecar they are for."""
+    common = ["--leader-election=false", "--feature-gates=CSIVolumeGroupSnapshot=true"]
+    return [f"--kubeconfig={kubeconfig}", *common, f"--enable-distributed-snapshotting={str(distributed).lower()}"]
 
 
 def _served(port: int, kubeconfig: Path) -> list[str]:

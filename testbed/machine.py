@@ -47,8 +47,12 @@ class Machine:
 
 
 @contextmanager
-def started(directory: Path, logs: Path, binaries: Binaries, kind: Kind) -> Iterator[Machine]:
+def started(
+    directory: Path, logs: Path, binaries: Binaries, kind: Kind, *, distributed: bool = False
+) -> Iterator[Machine]:
     """Give a cluster that is kept in two directories, of which `directory` is new; all of it has ended afterwards.
+
+    With `distributed` its snapshot controller is set up for several nodes.
 
     Raises:
         ToolFailed: a program ended; the end of its log is in the message.
@@ -59,7 +63,8 @@ def started(directory: Path, logs: Path, binaries: Binaries, kind: Kind) -> Iter
         if kind is Kind.NODE:
             network.be_linked(programs, binaries.program("pause"), slot)
         endpoint = slot.service if kind is Kind.NODE else slot.loopback
-        machine = Machine(plane.be_up(directory / "plane", binaries, slot, endpoint, programs), None, running)
+        made = plane.be_up(directory / "plane", binaries, slot, endpoint, programs, distributed=distributed)
+        machine = Machine(made, None, running)
         if kind is Kind.NODE:
             machine.start(directory / "node", [*images.basic(binaries), *images.driver(binaries)])
         yield machine

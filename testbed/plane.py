@@ -9,8 +9,11 @@ from pathlib import Path
 
 from lightkube import Client
 from lightkube.core.exceptions import ApiError
+from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.models.rbac_v1 import PolicyRule, RoleRef, Subject
 from lightkube.resources.apiextensions_v1 import CustomResourceDefinition
 from lightkube.resources.core_v1 import ServiceAccount
+from lightkube.resources.rbac_authorization_v1 import ClusterRole, ClusterRoleBinding
 
 from testbed import components
 from testbed.binaries import Binaries
@@ -55,8 +58,18 @@ class Plane:
         self.programs.wait_until(true, what, _START_SECONDS, of=of)
 
 
-def be_up(directory: Path, binaries: Binaries, slot: Slot, endpoint: Endpoint, programs: Processes) -> Plane:
+def be_up(
+    directory: Path,
+    binaries: Binaries,
+    slot: Slot,
+    endpoint: Endpoint,
+    programs: Processes,
+    *,
+    distributed: bool = False,
+) -> Plane:
     """Return a control plane that serves snapshots, started in the existing `directory`; `endpoint` is one of the slot's.
+
+    With `distributed` the snapshots of a node are made by the sidecar there.
 
     Raises:
         ToolFailed: a program ended; the end of its log is in the message.
@@ -67,7 +80,7 @@ def be_up(directory: Path, binaries: Binaries, slot: Slot, endpoint: Endpoint, p
     _start_storage_and_api(plane)
     with connected(plane.admin) as admin:
         _start_controllers(plane, admin)
-        _start_snapshots(plane, admin)
+        _start_snapshots(plane, admin, distributed=distributed)
     return plane
 
 
@@ -102,7 +115,7 @@ def _start_controllers(plane: Plane, admin: Client) -> None:
     plane.wait_until(has_account, "the first ServiceAccount", of="kube-controller-manager")
 
 
-def _start_snapshots(plane: Plane, admin: Client) -> None:
+def _start_snapshots(plane: Plane, admin: Client, *, distributed: bool) -> None:
     """Make the cluster serve VolumeSnapshots, by a controller that has the rights its project gives it and no more."""
     name = "snapshot-controller"
     wanted = len(apply(admin, plane.binaries.manifests("crds")))
@@ -112,8 +125,21 @@ def _start_snapshots(plane: Plane, admin: Client) -> None:
 
     plane.wait_until(established, "the resources of snapshots", of="kube-apiserver")
     apply(admin, [one for one in plane.binaries.manifests(name) if one.name.startswith("rbac-")])
+    if distributed:
+        _let_see_nodes(admin, name, "kube-system")
     kubeconfig = plane.cluster.with_token(name, token_of(admin, name, "kube-system"))
-    plane.programs.start(name, [plane.binaries.program(name), *components.snapshot_controller(kubeconfig)])
+    arguments = components.snapshot_controller(kubeconfig, distributed=distributed)
+    plane.programs.start(name, [plane.binaries.program(name), *arguments])
+
+
+def _let_see_nodes(admin: Client, account: str, namespace: str) -> None:
+    """Give a ServiceAccount what the project's rights leave out, in a comment, for whoever wants no distributed snapshots."""
+    named = ObjectMeta(name=f"{account}-nodes")
+    rule = PolicyRule(apiGroups=[""], resources=["nodes"], verbs=["get", "list", "watch"])
+    role = RoleRef(apiGroup="rbac.authorization.k8s.io", kind="ClusterRole", name=f"{account}-nodes")
+    subject = Subject(kind="ServiceAccount", name=account, namespace=namespace)
+    admin.create(ClusterRole(metadata=named, rules=[rule]))
+    admin.create(ClusterRoleBinding(metadata=named, roleRef=role, subjects=[subject]))
 
 
 def _is_established(resource: CustomResourceDefinition) -> bool:

@@ -64,13 +64,13 @@ def skip_unless_built() -> None:
 
 
 @contextmanager
-def a_machine(place: Place) -> Iterator[Machine]:
-    """Give a cluster with a node that is the test's own, to be rebooted or lost; its logs stay."""
+def a_machine(place: Place, kind: Kind = Kind.NODE, *, distributed: bool = False) -> Iterator[Machine]:
+    """Give a cluster that is the test's own, to be rebooted or lost; its logs stay."""
     skip_unless_built()
     binaries = find_built()
     assert binaries
     try:
-        with machine.started(place.data, place.logs, binaries, Kind.NODE) as running:
+        with machine.started(place.data, place.logs, binaries, kind, distributed=distributed) as running:
             yield running
     finally:
         sweep(place)
