@@ -145,7 +145,7 @@ def test_a_volume_its_snapshot_and_what_is_restored_are_on_one_node(nodes: Nodes
 
 
 def test_a_restore_on_another_node_is_scheduled_anew(nodes: Nodes) -> None:
-    # Its snapshot cannot be deleted afterwards: csi-provisioner 6.4 leaves a finalizer. This cluster ends with the module.
+    # Its snapshot would not go afterwards, before csi-provisioner 6.4 starts again; this cluster ends with the module.
     kubectl = nodes.kubectl
     kubectl.apply(_at("node-2", claim("home", "volrewind")))
     kubectl.wait_for("pvc/home", ".status.phase", "Bound")

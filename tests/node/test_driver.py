@@ -211,3 +211,29 @@ def test_pods_go_on_while_the_driver_is_killed(anywhere: Kubectl, kubectl: Kubec
     kubectl.wait_for_ready("cut")
     kubectl.apply(claim("restored", storage_class, source=("VolumeSnapshot", "cut")))
     assert _counted(kubectl, "restored")["restored"] > before
+
+
+def test_a_snapshot_whose_restore_was_refused_goes_once_the_driver_restarts(
+    anywhere: Kubectl, kubectl: Kubectl
+) -> None:
+    """Without the restart csi-provisioner 6.4 keeps it: docs/driver.md says what to do."""
+    kubectl.apply(claim("data", "volrewind-image"), pod("writer", "data"))
+    kubectl.wait_for_phase("writer", "Running")
+    kubectl.apply(snapshot("cut", of="data"))
+    kubectl.wait_for_ready("cut")
+    too_large = claim("restored", "volrewind-image", size="100Gi", source=("VolumeSnapshot", "cut"))
+    kubectl.apply(too_large, pod("reader", "restored"))
+    _wait_for_event(kubectl, "ResourceExhausted")
+
+    kubectl("delete", "pod/reader", "pvc/restored")
+    kubectl("delete", "volumesnapshot/cut", "--wait=false")
+    be_restarted(anywhere)
+
+    kubectl("wait", "--for=delete", "volumesnapshot/cut", "--timeout=60s")
+
+
+def _wait_for_event(kubectl: Kubectl, word: str) -> None:
+    def is_there() -> bool:
+        return word in kubectl("get", "events", "-o", "jsonpath={.items[*].message}")
+
+    wait_until(is_there, f"an event with {word!r}", clock=SystemClock(), deadline_seconds=60)
