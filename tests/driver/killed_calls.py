@@ -384,7 +384,8 @@ CALLS = (
 def rounds(call: Call, every: int) -> Iterator[tuple[str, str]]:
     """Kill at each moment; yields the moment and how the call ended there."""
     call.before()
-    steps = moments(call.act, every_line=False)[::every]
+    touches, _ = moments(call.act)
+    steps = touches[::every]
     _finish(call)
     for index, step in enumerate(steps):
         call.before()

@@ -59,7 +59,7 @@ def attached(image: Path, *, sector_bytes: int = 0) -> Iterator[tuple[Path, Path
         yield device, top
     finally:
         mounts.be_unmounted_and_gone(top)
-        loop.detach(device)
+        loop.be_detached(image)
 
 
 @contextmanager

@@ -45,4 +45,20 @@ def test_devices_are_found_by_inode_not_by_name(tmp_path: Path) -> None:
         assert loop.devices_of(tmp_path / "moved") == (device,)
         assert loop.devices_of(tmp_path / "absent") == ()
     finally:
-        loop.detach(device)
+        loop.be_detached(tmp_path / "moved")
+
+
+@pytest.mark.root
+def test_a_device_that_is_another_file_s_by_now_is_left_alone(tmp_path: Path) -> None:
+    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
+    for file in (ours, theirs):
+        filesystem.set_length(file, 4 * MIB)
+    device = loop.attach(theirs)
+    try:
+        loop.detach(device, loop.place_of(ours))
+        assert loop.devices_of(theirs) == (device,)
+        loop.detach(device, loop.place_of(theirs))
+        loop.detach(device, loop.place_of(theirs))
+        assert loop.devices_of(theirs) == ()
+    finally:
+        loop.be_detached(theirs)

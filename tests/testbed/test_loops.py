@@ -29,4 +29,4 @@ def test_a_loop_device_goes_and_those_on_it_and_no_other(tmp_path: Path) -> None
         assert not {pool, block_volume} & left
         assert other in left
     finally:
-        loop.detach(other)
+        loop.be_detached(elsewhere)

@@ -253,7 +253,7 @@ class ImageBackend(Backend):
         if target.resolve() not in self.mounted_targets(volume):
             return
         if volume.block:
-            loop.detach(target)
+            loop.detach(target, loop.place_of(self._live(volume)))
         else:
             mounts.be_unmounted(target)
 
@@ -449,5 +449,4 @@ def _device_at(directory: str) -> int | None:
 
 def _let_go(image: Path) -> None:
     """Detach what a dead process left attached; a device that is still used goes with its last user."""
-    for device in loop.devices_of(image):
-        loop.detach(device)
+    loop.be_detached(image)

@@ -88,8 +88,7 @@ def _try_lock(view: Path) -> int | None:
 def _remove(view: Path) -> None:
     image = view / CLONE
     mounts.be_unmounted_and_gone(view / "mnt")
-    for device in loop.devices_of(image):
-        loop.detach(device)
+    loop.be_detached(image)
     remove_file(image)
     view.rmdir()
     with suppress(OSError):  # others have views

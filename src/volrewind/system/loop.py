@@ -150,20 +150,27 @@ def _place(device: int, inode: int) -> tuple[int, int]:
 
 def be_detached(backing: Path) -> None:
     """Let every loop device of a file go; one that is still mounted goes with its last user."""
-    status = backing.stat() if backing.exists() else None
     for device in devices_of(backing):
-        fd = os.open(device, os.O_RDWR | os.O_CLOEXEC)
-        try:
-            # gone by itself since the listing, it may be somebody else's by now; while we hold it, it stays
-            if status and _place_of(fd) == (status.st_dev, status.st_ino):
-                ioctl.call(fd, _LOOP_CLR_FD, 0, path=device)
-        finally:
-            os.close(fd)
+        detach(device, place_of(backing))
 
 
-def detach(device: Path) -> None:
-    """Let a loop device go; one that is still mounted goes with its last user."""
-    run(["losetup", "--detach", device])
+def detach(device: Path, place: tuple[int, int]) -> None:
+    """Let the loop device of a file, told by its (device, inode), go, or go with its last user.
+
+    Gone by itself since it was listed, it may be somebody else's by now, and is left alone.
+    """
+    fd = os.open(device, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        if _place_of(fd) == place:  # while we hold it, it stays that
+            ioctl.call(fd, _LOOP_CLR_FD, 0, path=device)
+    finally:
+        os.close(fd)
+
+
+def place_of(backing: Path) -> tuple[int, int]:
+    """Return the (device, inode) of a file."""
+    status = backing.stat()
+    return status.st_dev, status.st_ino
 
 
 def grow(device: Path) -> None:
