@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import yaml
+from msgspec.structs import replace
 
 from volrewind.model.labels import CLAIM, NAMESPACE, PERSISTENT_VOLUME, SNAPSHOT
 from volrewind.model.snapshot import Consistency, Snapshot
@@ -66,3 +67,9 @@ def test_a_block_volume_stays_one() -> None:
     assert [one["spec"].get("volumeMode") for one in made[1:]] == ["Block", "Block"]
     assert "fsType" not in made[1]["spec"]["csi"]
     assert made[1]["spec"]["storageClassName"] == "volrewind-image"
+
+
+def test_a_volume_without_a_size_is_left_out_and_said() -> None:
+    plan = planned((replace(volume(1), size_bytes=None),))
+    assert plan.objects == ()
+    assert plan.left_out == ("claim shop/data: volume 'pvc-1' has no size, and a claim must have one",)

@@ -47,7 +47,11 @@ def plan_import(pools: Sequence[PoolRecords], *, node: str) -> ImportPlan:
     left_out += [_twice("VolumeSnapshot", key, count) for key, count in named.items() if count > 1]
     objects: list[Manifest] = []
     for volume, kind in volumes:
-        if claimed[_claim(volume)] == 1:
+        if volume.size_bytes is None:
+            left_out.append(
+                f"claim {'/'.join(_claim(volume))}: volume {volume.name!r} has no size, and a claim must have one"
+            )
+        elif claimed[_claim(volume)] == 1:
             objects += [_persistent_volume(volume, kind, node), _claim_of(volume, kind)]
     for snapshot in snapshots:
         if named[_name(snapshot)] == 1:
