@@ -77,9 +77,14 @@ class Driver:
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """End it, and return with what code; one that is not running has none."""
+        if self.process is not None:
+            self.process.send_signal(number)
+        return self.ended()
+
+    def ended(self) -> int:
+        """Wait until it ends, and return with what code; one that is not running has none."""
         if self.process is None:
             return 0
-        self.process.send_signal(number)
         code = self.process.wait(timeout=60)
         self.process = None
         for channel in self.channels.values():

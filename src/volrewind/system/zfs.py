@@ -18,7 +18,9 @@ from volrewind.system import mounts
 from volrewind.system.process import run
 
 _KINDS = ("zfs", "fuse.zfs")
-_PATIENCE_SECONDS = 20.0
+_PATIENCE_SECONDS = (
+    60.0  # zfs-fuse on a busy machine took over 20 s to let go of a dataset that nobody used (November 2026)
+)
 
 
 def dataset_at(directory: Path) -> str | None:
