@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from crash.machinery import report as proof
 from hypothesis import settings
 
 from volrewind.system.process import find
@@ -17,6 +18,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     strict = os.environ.get("CI") == "true"
     parser.addoption("--no-skips", action="store_true", default=strict, help="a skipped test fails the run")
     parser.addoption("--rewrite-golden", action="store_true", help="write golden files, do not compare")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(proof)  # here: who spreads tests over workers loads no conftest below this one
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

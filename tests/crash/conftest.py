@@ -9,9 +9,7 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +21,9 @@ _ROOT = _HERE.parents[1]
 sys.path.insert(0, str(_HERE))
 
 from machinery.attached import be_detached  # noqa: E402
-from machinery.report import report_text  # noqa: E402
 from machinery.world import World  # noqa: E402
 
 Result = dict[str, Any]
-_begun = time.monotonic()
 
 
 @pytest.fixture
@@ -65,18 +61,3 @@ def world(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[World]:
         yield made
     finally:
         be_detached(tmp_path)
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Write the report when the whole proof, and nothing else, was run."""
-    is_whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS and not config.getoption("keyword")
-    if config.getoption("markexpr") != "proof" or not is_whole:
-        return
-    reports = [one for outcome in ("passed", "failed") for one in terminalreporter.stats.get(outcome, ())]
-    results = [value for one in reports for name, value in one.user_properties if name == "crash"]
-    if not results:
-        return
-    place = Path(os.environ.get("VOLREWIND_PROOF_REPORT", config.rootpath / "docs" / "proof.md"))
-    with suppress(OSError):
-        place.write_text(report_text(results, seconds=time.monotonic() - _begun), encoding="utf-8")
-        terminalreporter.line(f"wrote {place}")

@@ -5,21 +5,27 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+import time
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import reduce
 from operator import or_
+from pathlib import Path
 from typing import Any
 
+import pytest
+
 Result = dict[str, Any]
+_begun = time.monotonic()
 
 _HEAD = """# Proof
 
 What `make proof` found when it was last run here. It breaks off work at every moment there is and checks that nothing is
 lost: after each kill or power cut the pool is mounted again, swept, and compared with a ledger kept outside of it. Every
 snapshot that was acknowledged must be there and be what was cut, to the bit; nothing unfinished may be visible; no mount and
-no loop device may be left; and the same command, run again, must succeed.
+no loop device may be left; and the same command, run again, must succeed. The run also kills `adopt`, `adopt --undo` and
+`adopt --finish` at every line, which is not counted here.
 """
 
 _KILLS = """## Kills
@@ -42,6 +48,19 @@ written out or written in the wrong order. It cannot show a device that loses wh
 | pool | power cuts | snapshots compared | records of the writer found | failed | seconds |
 |---|---:|---:|---:|---:|---:|
 """
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Write the page when the whole proof, and nothing else, was run; once, where the workers' results come together."""
+    is_whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS and not config.getoption("keyword")
+    if config.getoption("markexpr") != "proof" or not is_whole or hasattr(config, "workerinput"):
+        return
+    reports = [one for outcome in ("passed", "failed") for one in terminalreporter.stats.get(outcome, ())]
+    results = [value for one in reports for name, value in one.user_properties if name == "crash"]
+    if results:
+        place = Path(os.environ.get("VOLREWIND_PROOF_REPORT", config.rootpath / "docs" / "proof.md"))
+        place.write_text(report_text(results, seconds=time.monotonic() - _begun), encoding="utf-8")
+        terminalreporter.line(f"wrote {place}")
 
 
 def report_text(results: Sequence[Result], *, seconds: float) -> str:
