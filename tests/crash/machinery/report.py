@@ -21,11 +21,11 @@ _begun = time.monotonic()
 
 _HEAD = """# Proof
 
-What `make proof` found when it was last run here. It breaks off work at every moment there is and checks that nothing is
+What `make proof` found when it was last run here. It breaks off work at the moments counted below and checks that nothing is
 lost: after each kill or power cut the pool is mounted again, swept, and compared with a ledger kept outside of it. Every
 snapshot that was acknowledged must be there and be what was cut, to the bit; nothing unfinished may be visible; no mount and
 no loop device may be left; and the same command, run again, must succeed. The run also kills `adopt`, `adopt --undo` and
-`adopt --finish` at every line, which is not counted here.
+`adopt --finish` (on btrfs at every line, on image at one in three), which is not counted here.
 """
 
 _KILLS = """## Kills
