@@ -7,7 +7,7 @@ from pathlib import Path
 
 from testbed import images
 from volrewind.clock import SystemClock, wait_until
-from volrewind.plan.driver_install import DRIVER_NAME
+from volrewind.model.labels import DRIVER
 from volrewind.system.process import run
 
 _POOLS = ("btrfs=2Gi", "image=2Gi")  # of the machine's disk, as long as the instance lives
@@ -27,7 +27,7 @@ def be_installed(kubeconfig: Path, kubectl: Path) -> None:
     def is_registered() -> bool:
         shown = "jsonpath={.items[*].spec.drivers[*].name}"
         drivers = run([kubectl, f"--kubeconfig={kubeconfig}", "get", "csinodes", "-o", shown]).out
-        return DRIVER_NAME in drivers.split()
+        return DRIVER in drivers.split()
 
     wait_until(
         is_registered,

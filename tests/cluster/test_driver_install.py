@@ -23,7 +23,8 @@ from volrewind.clock import SystemClock
 from volrewind.cluster import sets
 from volrewind.cluster.client import Connection, connect
 from volrewind.errors import InUse, TimedOut, Unreachable, UsageError
-from volrewind.plan.driver_install import DRIVER_NAME, INSTALL_LABEL, NAMESPACE
+from volrewind.model.labels import DRIVER
+from volrewind.plan.driver_install import INSTALL_LABEL, NAMESPACE
 from volrewind.services import driver_install
 from volrewind.services.driver_install import InstallRequest
 
@@ -89,10 +90,10 @@ def test_what_an_earlier_version_had_is_pruned_and_what_is_not_ours_is_not(
 def test_it_is_taken_out_whole(connection: Connection, admin: Client) -> None:
     applied(connection)
     would = driver_install.uninstall(connection, deadline_seconds=_SECONDS, dry_run=True)
-    assert admin.get(CSIDriver, DRIVER_NAME).metadata.name == DRIVER_NAME
+    assert admin.get(CSIDriver, DRIVER).metadata.name == DRIVER
     gone = driver_install.uninstall(connection, deadline_seconds=_SECONDS)
     assert gone == would
-    for kind, name in ((CSIDriver, DRIVER_NAME), (ClusterRole, "volrewind-csi-driver"), (Namespace, NAMESPACE)):
+    for kind, name in ((CSIDriver, DRIVER), (ClusterRole, "volrewind-csi-driver"), (Namespace, NAMESPACE)):
         with pytest.raises(ApiError, match="not found"):
             admin.get(kind, name)  # type: ignore[type-var]
     assert driver_install.uninstall(connection, deadline_seconds=_SECONDS) == []
@@ -100,13 +101,13 @@ def test_it_is_taken_out_whole(connection: Connection, admin: Client) -> None:
 
 def test_it_is_not_taken_out_while_a_volume_of_it_exists(connection: Connection, admin: Client) -> None:
     applied(connection)
-    source = CSIPersistentVolumeSource(driver=DRIVER_NAME, volumeHandle="vol-1")
+    source = CSIPersistentVolumeSource(driver=DRIVER, volumeHandle="vol-1")
     spec = PersistentVolumeSpec(capacity={"storage": "1Gi"}, accessModes=["ReadWriteOnce"], csi=source)
     admin.create(PersistentVolume(metadata=ObjectMeta(name="held"), spec=spec))
     try:
         with pytest.raises(InUse, match="PersistentVolume held"):
             driver_install.uninstall(connection, deadline_seconds=_SECONDS)
-        assert admin.get(CSIDriver, DRIVER_NAME).metadata.name == DRIVER_NAME
+        assert admin.get(CSIDriver, DRIVER).metadata.name == DRIVER
     finally:
         admin.delete(PersistentVolume, "held")
         held = sets.Named("v1", "PersistentVolume", "held")
@@ -120,7 +121,7 @@ def test_nothing_is_applied_when_a_part_would_be_refused(connection: Connection,
         broken["spec"]["template"]["spec"]["containers"][0]["name"] = "Not A Name"
         driver_install.install(connection, plan, deadline_seconds=0)
     with pytest.raises(ApiError, match="not found"):
-        admin.get(CSIDriver, DRIVER_NAME)
+        admin.get(CSIDriver, DRIVER)
 
 
 def test_the_command_prints_what_kubectl_would_take(cluster: Cluster) -> None:

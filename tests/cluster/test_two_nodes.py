@@ -22,7 +22,8 @@ from testbed.place import Kind, Place
 from volrewind.clock import SystemClock, wait_until
 from volrewind.cluster import sets
 from volrewind.cluster.client import connect
-from volrewind.plan.driver_install import DRIVER_NAME, NAMESPACE
+from volrewind.model.labels import DRIVER
+from volrewind.plan.driver_install import NAMESPACE
 from volrewind.plan.pool_import import NODE_KEY
 from volrewind.services.driver_install import InstallRequest, plan_install
 
@@ -71,7 +72,7 @@ def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
 def _node(name: str) -> tuple[Manifest, Manifest]:
     """Return a node as the kubelet would announce it, with our driver registered."""
     metadata = {"name": name, "labels": {NODE_KEY: name, "kubernetes.io/os": "linux"}}
-    registered = {"name": DRIVER_NAME, "nodeID": name, "topologyKeys": [NODE_KEY]}
+    registered = {"name": DRIVER, "nodeID": name, "topologyKeys": [NODE_KEY]}
     return (
         {"apiVersion": "v1", "kind": "Node", "metadata": metadata},
         {

@@ -5,8 +5,7 @@ from __future__ import annotations
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from volrewind.driver.generated import csi_pb2 as csi
-from volrewind.driver.names import NODE_KEY
-from volrewind.model.labels import GROUP
+from volrewind.model.labels import GROUP, NODE_KEY
 from volrewind.model.snapshot import Snapshot, State
 from volrewind.model.volume import Volume
 

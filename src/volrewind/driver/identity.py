@@ -6,9 +6,9 @@ from google.protobuf.wrappers_pb2 import BoolValue
 
 from volrewind import __version__
 from volrewind.driver.generated import csi_pb2 as csi
-from volrewind.driver.names import DRIVER
 from volrewind.driver.served import Served
 from volrewind.errors import Refused
+from volrewind.model.labels import DRIVER
 
 _SERVICES = (
     csi.PluginCapability.Service.CONTROLLER_SERVICE,

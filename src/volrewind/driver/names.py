@@ -8,9 +8,6 @@ import re
 from volrewind.errors import BadName, UsageError
 from volrewind.model.names import check_name
 
-DRIVER = "csi.volrewind.io"
-NODE_KEY = "topology.volrewind.io/node"
-
 # The specification, "Size Limits" and "Identifiers": 128 bytes unless a field says otherwise, and no control characters.
 _MAX_BYTES = 128
 _BANNED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from volrewind.driver.generated import pluginregistration_pb2 as registration
-from volrewind.driver.names import DRIVER
+from volrewind.model.labels import DRIVER
 
 _log = logging.getLogger("volrewind.driver")
 # The kubelet asks for a version of CSI that it knows: 1.x (pkg/volume/csi/csi_plugin.go of Kubernetes).

@@ -20,7 +20,7 @@ from volrewind.driver.generated import pluginregistration_pb2 as registration
 from volrewind.driver.group import Groups
 from volrewind.driver.identity import Identity
 from volrewind.driver.locks import Locks
-from volrewind.driver.names import DRIVER, checked_node
+from volrewind.driver.names import checked_node
 from volrewind.driver.node import Node
 from volrewind.driver.opening import check_seen_by_host, opened
 from volrewind.driver.registration import Registration, registration_socket
@@ -29,6 +29,7 @@ from volrewind.driver.server import listen, serve, server
 from volrewind.driver.snapshots import Snapshots
 from volrewind.driver.use import Use
 from volrewind.errors import Refused
+from volrewind.model.labels import DRIVER
 from volrewind.pools.home import Home
 
 # A sidecar gives up on a call after 10 to 15 s and calls again; what we are waiting for may as well end.

@@ -1,6 +1,9 @@
-"""Labels that records carry so that a lost cluster can be told what its volumes and snapshots were called."""
+"""What we are called in a cluster, and the labels that let a lost one be told what its volumes and snapshots were called."""
 
 from __future__ import annotations
+
+DRIVER = "csi.volrewind.io"
+NODE_KEY = "topology.volrewind.io/node"  # of a node, and of every volume's affinity
 
 CSI_NAME = "volrewind.io/csi-name"  # what the driver was asked to call it
 NAMESPACE = "volrewind.io/namespace"

@@ -11,7 +11,6 @@ import msgspec
 
 from volrewind.errors import UsageError
 
-DRIVER_NAME = "csi.volrewind.io"
 NAMESPACE = "volrewind"
 INSTALL_LABEL = "volrewind.io/install"
 SET = "driver"  # the value of that label on everything made here

@@ -8,12 +8,11 @@ from typing import Any
 
 import msgspec
 
-from volrewind.model.labels import CLAIM, NAMESPACE, PERSISTENT_VOLUME, SNAPSHOT
+from volrewind.model.labels import CLAIM, DRIVER, NAMESPACE, NODE_KEY, PERSISTENT_VOLUME, SNAPSHOT
 from volrewind.model.snapshot import Snapshot
 from volrewind.model.volume import Volume
-from volrewind.plan.driver_install import DRIVER_NAME, Manifest
+from volrewind.plan.driver_install import Manifest
 
-NODE_KEY = "topology.volrewind.io/node"
 _MANAGED_BY = "snapshot.storage.kubernetes.io/managed-by"  # which node's sidecar answers (external-snapshotter README)
 _CLASSES = {"btrfs": "volrewind", "image": "volrewind-image"}
 
@@ -78,7 +77,7 @@ def _namespace(name: str) -> Manifest:
 
 def _persistent_volume(volume: Volume, kind: str, node: str) -> Manifest:
     namespace, claim = _claim(volume)
-    csi: dict[str, Any] = {"driver": DRIVER_NAME, "volumeHandle": volume.id}  # Any: part of a manifest
+    csi: dict[str, Any] = {"driver": DRIVER, "volumeHandle": volume.id}  # Any: part of a manifest
     if not volume.block:
         csi["fsType"] = volume.filesystem
     at_node = {"key": NODE_KEY, "operator": "In", "values": [node]}
@@ -132,7 +131,7 @@ def _content(snapshot: Snapshot, node: str) -> Manifest:
         "metadata": {"name": f"volrewind-{snapshot.id}", "labels": {_MANAGED_BY: node}},
         "spec": {
             "deletionPolicy": "Retain",
-            "driver": DRIVER_NAME,
+            "driver": DRIVER,
             "source": {"snapshotHandle": snapshot.id},
             "sourceVolumeMode": "Block" if snapshot.block else "Filesystem",
             "volumeSnapshotRef": {"namespace": namespace, "name": name},

@@ -13,9 +13,9 @@ from volrewind.cluster import facts, sets
 from volrewind.cluster.client import Connection
 from volrewind.cluster.sets import Named
 from volrewind.errors import InUse, Refused
+from volrewind.model.labels import DRIVER
 from volrewind.plan.distribution import PLAIN, distribution_of
 from volrewind.plan.driver_install import (
-    DRIVER_NAME,
     INSTALL_LABEL,
     NAMESPACE,
     SET,
@@ -123,7 +123,7 @@ def uninstall(cluster: Connection, *, deadline_seconds: float, dry_run: bool = F
     Raises:
         InUse: volumes or snapshots of it exist, which nobody could mount or delete any more.
     """
-    if there := list(islice(facts.volumes_of(cluster, DRIVER_NAME), 6)):
+    if there := list(islice(facts.volumes_of(cluster, DRIVER), 6)):
         shown = ", ".join(there[:5]) + (" and more" if len(there) > 5 else "")
         raise InUse(f"the driver still has {shown}", hint="delete the claims and snapshots first")
     namespace, *rest = _manifests()

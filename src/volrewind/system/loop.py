@@ -93,10 +93,9 @@ def _free_device() -> Path:
 def devices_of(backing: Path) -> tuple[Path, ...]:
     """Return the loop devices whose backing file is this very file."""
     try:
-        status = backing.stat()
+        wanted = place_of(backing)
     except FileNotFoundError:
         return ()
-    wanted = status.st_dev, status.st_ino
     return tuple(Path("/dev") / name for name, place in _attached() if place == wanted)
 
 
