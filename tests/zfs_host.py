@@ -5,6 +5,7 @@ There can be only one daemon, so processes share it: the first starts it, the la
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import signal
@@ -12,11 +13,10 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from volrewind.clock import SystemClock, wait_until
-from volrewind.system.files import is_locked, locked
 
 SHARED = Path(tempfile.gettempdir()) / "volrewind-test-zfs"
 
@@ -62,17 +62,35 @@ def is_doomed(snapshot: str) -> bool:
 def running() -> Iterator[None]:
     """Have a ZFS that runs; who starts the daemon is its parent."""
     SHARED.mkdir(exist_ok=True)
-    users, starting = SHARED / "users", SHARED / "starting"
-    for file in (users, starting):
-        file.touch()
-    clock = SystemClock()
-    with locked(users, "zfs", clock=clock, deadline_seconds=60, shared=True):
-        with locked(starting, "zfs", clock=clock, deadline_seconds=60):
+    with _flock("users", fcntl.LOCK_SH) as users:
+        with _flock("starting", fcntl.LOCK_EX):
             _be_started()
-        yield
-    with locked(starting, "zfs", clock=clock, deadline_seconds=60):
-        if not is_locked(users):
-            _be_stopped()
+        try:
+            yield
+        finally:
+            with _flock("starting", fcntl.LOCK_EX):
+                if _is_taken(users, fcntl.LOCK_EX):
+                    _be_stopped()
+
+
+@contextmanager
+def _flock(name: str, operation: int) -> Iterator[int]:
+    """Hold a lock, and let it go at the end even if children have its descriptor: a program that lives on is no user."""
+    fd = os.open(SHARED / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
+    try:
+        wait_until(lambda: _is_taken(fd, operation), f"the lock '{name}'", clock=SystemClock(), deadline_seconds=60)
+        yield fd
+    finally:
+        fcntl.flock(fd, fcntl.LOCK_UN)
+        os.close(fd)
+
+
+def _is_taken(fd: int, operation: int) -> bool:
+    try:
+        fcntl.flock(fd, operation | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _be_started() -> None:
@@ -100,6 +118,8 @@ def _be_stopped() -> None:
         pid.unlink()
         os.kill(number, signal.SIGTERM)
         for _ in range(200):
+            with suppress(ChildProcessError):  # somebody else's child
+                os.waitpid(number, os.WNOHANG)
             if not _lives(number):
                 return
             time.sleep(0.05)
