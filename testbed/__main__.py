@@ -48,7 +48,7 @@ def _up() -> None:
         _say("without root there is no node: a control plane that runs no Pods")
     instance = instances.be_up(place, kind, _say)
     if kind is Kind.NODE:
-        driver.be_installed(instance.kubeconfig, instance.programs / "kubectl")
+        driver.be_installed(instance.kubeconfig)
     print(_how_to_use(instance))
 
 

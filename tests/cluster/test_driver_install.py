@@ -12,16 +12,17 @@ import yaml
 from clusters import Cluster
 from lightkube import Client
 from lightkube.core.exceptions import ApiError
-from lightkube.models.core_v1 import CSIPersistentVolumeSource, PersistentVolumeSpec
+from lightkube.models.core_v1 import Container, CSIPersistentVolumeSource, PersistentVolumeSpec, PodSpec
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.apps_v1 import DaemonSet
-from lightkube.resources.core_v1 import ConfigMap, Namespace, PersistentVolume, ServiceAccount
+from lightkube.resources.core_v1 import ConfigMap, Namespace, PersistentVolume, Pod, ServiceAccount
 from lightkube.resources.rbac_authorization_v1 import ClusterRole
 from lightkube.resources.storage_v1 import CSIDriver, StorageClass
 
 from volrewind.clock import SystemClock
-from volrewind.cluster import sets
+from volrewind.cluster import csi_nodes, sets
 from volrewind.cluster.client import Connection, connect
+from volrewind.cluster.kinds import CSINode
 from volrewind.errors import InUse, TimedOut, Unreachable, UsageError
 from volrewind.model.labels import DRIVER
 from volrewind.plan.driver_install import INSTALL_LABEL, NAMESPACE
@@ -122,6 +123,28 @@ def test_nothing_is_applied_when_a_part_would_be_refused(connection: Connection,
         driver_install.install(connection, plan, deadline_seconds=0)
     with pytest.raises(ApiError, match="not found"):
         admin.get(CSIDriver, DRIVER)
+
+
+def test_a_node_whose_kubelet_does_not_know_the_driver_is_named(
+    connection: Connection, namespace: str, admin: Client
+) -> None:
+    labels, nodes = {"app": "driver"}, [f"{namespace}-{number}" for number in (1, 2)]
+    for node in nodes:
+        meta = ObjectMeta(name=node, namespace=namespace, labels=labels)
+        admin.create(Pod(metadata=meta, spec=PodSpec(nodeName=node, containers=[Container(name="main", image="none")])))
+    known = {"drivers": [{"name": DRIVER, "nodeID": "node"}]}
+    admin.create(CSINode(metadata=ObjectMeta(name=nodes[0]), spec=known))
+
+    def be_registered() -> None:
+        csi_nodes.be_registered(connection, DRIVER, namespace, labels, deadline_seconds=0)
+
+    with pytest.raises(TimedOut, match=f"the kubelet of '{nodes[1]}' to register 'csi.volrewind.io'"):
+        be_registered()
+    admin.create(CSINode(metadata=ObjectMeta(name=nodes[1]), spec={"drivers": []}))
+    with pytest.raises(TimedOut, match=nodes[1]):
+        be_registered()
+    admin.patch(CSINode, nodes[1], {"spec": known})
+    be_registered()
 
 
 def test_the_command_prints_what_kubectl_would_take(cluster: Cluster) -> None:

@@ -69,7 +69,7 @@ def anywhere(cluster: Cluster) -> Iterator[Kubectl]:
     if cluster.instance is None:
         pytest.skip("only a node of ours has the image of this very driver")
     kubectl = Kubectl(cluster.instance.programs / "kubectl", cluster.kubeconfig, "default")
-    driver.be_installed(kubectl.kubeconfig, kubectl.program)
+    driver.be_installed(kubectl.kubeconfig)
     kubectl.apply(_OF_XFS)
     yield kubectl
     wait_until(lambda: held(kubectl) == "", "the pools to be empty", clock=SystemClock(), deadline_seconds=120)

@@ -30,7 +30,7 @@ def _with_driver(place: Place) -> Iterator[tuple[Machine, Kubectl]]:
     """Give a machine of the test's own with our driver on it."""
     with a_machine(place) as machine:
         kubectl = Kubectl(machine.plane.binaries.program("kubectl"), machine.plane.admin, "default")
-        driver.be_installed(kubectl.kubeconfig, kubectl.program)
+        driver.be_installed(kubectl.kubeconfig)
         yield machine, kubectl
 
 

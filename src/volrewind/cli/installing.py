@@ -47,7 +47,7 @@ def driver(
 
     \b
     volrewind install driver                    print what would be applied
-    volrewind install driver --yes              apply it, and wait until it runs
+    volrewind install driver --yes              apply it, and wait until nodes take its volumes
     volrewind install driver --uninstall --yes  take it out again
     """
     if no_cluster:
@@ -70,7 +70,7 @@ def _install(cluster: Connection, request: InstallRequest, deadline_seconds: flo
     click.echo(_summary(plan), err=True)
     for one in driver_install.install(cluster, plan, deadline_seconds=deadline_seconds):
         click.echo(f"removed {one}, of an earlier version")
-    click.echo("the driver runs on every node; `kubectl get storageclass` shows its classes")
+    click.echo("every node takes its volumes; `kubectl get storageclass` shows the classes")
 
 
 def _uninstall(cluster: Connection, deadline_seconds: float, *, yes: bool) -> None:

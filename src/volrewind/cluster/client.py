@@ -28,10 +28,17 @@ class Connection:
         self._client: Any = client  # its overloads want to know at once whether a kind has namespaces
         self.clock = clock
 
-    def each(self, kind: Any, *, labels: Mapping[str, str] | None = None, at_once: int = _AT_ONCE) -> Iterator[Any]:
-        """Yield the objects of a kind in every namespace, asking for `at_once` of them at a time."""
+    def each(
+        self,
+        kind: Any,
+        *,
+        labels: Mapping[str, str] | None = None,
+        namespace: str = EVERYWHERE,
+        at_once: int = _AT_ONCE,
+    ) -> Iterator[Any]:
+        """Yield the objects of a kind, of all namespaces or of one, asking for `at_once` of them at a time."""
         with said_plainly(f"list {_plural(kind)}"):
-            yield from self._client.list(kind, labels=labels, chunk_size=at_once, **_in(kind, EVERYWHERE))
+            yield from self._client.list(kind, labels=labels, chunk_size=at_once, **_in(kind, namespace))
 
     def get(self, kind: Any, name: str, namespace: str = "") -> Any:
         """Return one object.

@@ -1,8 +1,11 @@
-"""The kinds of objects we work with that Kubernetes itself does not define."""
+"""The kinds of objects we work with that lightkube has no models of."""
 
 from __future__ import annotations
 
 from lightkube.generic_resource import create_global_resource, create_namespaced_resource
+
+# It has one, which refuses the null that a kubelet writes for `drivers` while there are none.
+CSINode = create_global_resource("storage.k8s.io", "v1", "CSINode", "csinodes")
 
 _GROUP, _VERSION = "snapshot.storage.k8s.io", "v1"
 

@@ -9,7 +9,7 @@ import msgspec
 import yaml
 
 from volrewind import __version__
-from volrewind.cluster import facts, sets
+from volrewind.cluster import csi_nodes, facts, sets
 from volrewind.cluster.client import Connection
 from volrewind.cluster.sets import Named
 from volrewind.errors import InUse, Refused
@@ -30,7 +30,6 @@ __all__ = ["Connection", "InstallPlan", "InstallRequest", "install", "plan_insta
 
 _FILES = ("namespace.yaml", "rbac.yaml", "classes.yaml", "daemonset.yaml")
 _LABEL = (INSTALL_LABEL, SET)
-_DAEMON_SET = "csi-driver"
 
 
 class InstallRequest(msgspec.Struct, frozen=True):
@@ -96,13 +95,13 @@ def yaml_text(plan: InstallPlan) -> str:
 
 
 def install(cluster: Connection, plan: InstallPlan, *, deadline_seconds: float) -> list[Named]:
-    """Carry a plan out and wait until the driver runs on every node; returns what an earlier version left and is gone now.
+    """Carry a plan out and wait until every node takes volumes; returns what an earlier version left and is gone now.
 
     May be repeated. Nothing is applied when the cluster's API would refuse a part of it.
 
     Raises:
         Refused: snapshots would hang in this cluster.
-        TimedOut: it does not run everywhere in time.
+        TimedOut: it does not run everywhere in time, or a kubelet did not register it.
     """
     if plan.problem:
         raise Refused(
@@ -113,8 +112,19 @@ def install(cluster: Connection, plan: InstallPlan, *, deadline_seconds: float) 
     sets.apply(cluster, rest, dry_run=True)
     sets.apply(cluster, rest)
     gone = sets.prune(cluster, _LABEL, kept=map(sets.named, plan.objects), of=sets.kinds_of(rest))
-    sets.be_ready(cluster, _DAEMON_SET, NAMESPACE, deadline_seconds=deadline_seconds)
+    _be_usable(cluster, plan.objects[-1], cluster.clock.monotonic() + deadline_seconds)
     return gone
+
+
+def _be_usable(cluster: Connection, daemon_set: Manifest, end: float) -> None:
+    """Wait until the driver runs on each of its nodes and the kubelets there know it."""
+
+    def left_seconds() -> float:
+        return max(0.0, end - cluster.clock.monotonic())
+
+    sets.be_ready(cluster, daemon_set["metadata"]["name"], NAMESPACE, deadline_seconds=left_seconds())
+    pods = daemon_set["spec"]["selector"]["matchLabels"]
+    csi_nodes.be_registered(cluster, DRIVER, NAMESPACE, pods, deadline_seconds=left_seconds())
 
 
 def uninstall(cluster: Connection, *, deadline_seconds: float, dry_run: bool = False) -> list[Named]:
