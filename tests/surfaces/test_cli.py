@@ -239,6 +239,17 @@ def test_a_pool_is_mounted_again_when_it_is_needed(shell: Shell) -> None:
 
 
 @pytest.mark.root
+def test_a_deleted_mirror_is_said_to_leave_its_directory(shell: Shell) -> None:
+    shell.run("create", "./data")
+    (shell.place / "empty").mkdir()
+    assert "hint: `volrewind clone`" in shell.run("volume", "mount", "data", "./empty", code=5).stderr
+    said = shell.run("volume", "delete", "data").stdout
+
+    assert said == f"pool:data is gone; directory {shell.place / 'data'} stays as it is\n"
+    assert (shell.place / "data" / "one").read_text() == "first"
+
+
+@pytest.mark.root
 def test_the_unit_is_one_systemd_accepts(shell: Shell, tmp_path: Path) -> None:
     unit = tmp_path / "volrewind-pool-main.service"
     unit.write_text(shell.run("pool", "unit", "main").stdout)

@@ -73,7 +73,7 @@ def list_volumes(output: str) -> None:
 @click.option("--pool", default="")
 @click.option("--read-only", is_flag=True)
 def mount(name: str, directory: str, pool: str, read_only: bool) -> None:
-    """Mount a volume at an empty DIRECTORY, from now on at every boot too.
+    """Mount a volume at an empty DIRECTORY, from now on at every boot too; not one that mirrors a directory.
 
     \b
     volrewind volume mount pgdata /srv/pgdata
@@ -99,7 +99,7 @@ def unmount(name: str, pool: str) -> None:
 @click.argument("size")
 @click.option("--pool", default="")
 def resize(name: str, size: str, pool: str) -> None:
-    """Give a volume a new SIZE while it is in use.
+    """Give a volume a new SIZE while it is in use; one that mirrors a directory has none.
 
     \b
     volrewind volume resize pgdata 20Gi
@@ -112,13 +112,14 @@ def resize(name: str, size: str, pool: str) -> None:
 @click.argument("name")
 @click.option("--pool", default="")
 def delete(name: str, pool: str) -> None:
-    """Delete a volume that is not mounted; its snapshots stay.
+    """Delete a volume that is not mounted; its snapshots stay, and so does a directory that it mirrors.
 
     \b
     volrewind volume delete pgdata-test
     """
-    storage.delete_volume(environment(), _target(name, pool))
-    click.echo(f"pool:{name} is gone")
+    gone = storage.delete_volume(environment(), _target(name, pool))
+    stays = "" if gone.origin.is_in_pool else f"; directory {shown(gone.origin.path)} stays as it is"
+    click.echo(f"pool:{gone.name} is gone{stays}")
 
 
 def _target(name: str, pool: str) -> Target:

@@ -26,6 +26,11 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     path: str = ""
     clone_of: str = ""
 
+    @property
+    def is_in_pool(self) -> bool:
+        """Tell whether the live data is in the pool; otherwise it is the directory `path`."""
+        return self.kind in (OriginKind.POOL, OriginKind.ADOPTED)
+
 
 class Volume(msgspec.Struct, frozen=True, kw_only=True):
     """What a pool's record says of a volume.

@@ -37,9 +37,9 @@ class Source(msgspec.Struct, frozen=True):
 
     def live_places(self) -> tuple[Path, ...]:
         """Return where its users see the data now."""
-        if self.volume.origin.kind in (OriginKind.MIRROR, OriginKind.DIRECT):
-            return (Path(self.volume.origin.path),)
-        return self.pool.backend.mounted_targets(self.volume)
+        if self.volume.origin.is_in_pool:
+            return self.pool.backend.mounted_targets(self.volume)
+        return (Path(self.volume.origin.path),)
 
     def is_of(self, directory: Path) -> bool:
         """Tell whether the volume's record names a directory: as what it protects, or as where it is mounted."""

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from volrewind.errors import NotSupported, UsageError
 from volrewind.model.capability import Capability
 from volrewind.model.volume import Volume
+from volrewind.plan.directories import check_mountable
 from volrewind.pools.contents import PoolContents
 
 
@@ -32,11 +33,16 @@ class PoolMounts(PoolContents):
         remember: bool = True,
         options: tuple[str, ...] = (),
     ) -> Volume:
-        """Mount a volume at an empty directory; `remember` brings it back whenever the pool is mounted."""
+        """Mount a volume at an empty directory; `remember` brings it back whenever the pool is mounted.
+
+        Raises:
+            Refused: it is the mirror of a directory, or the directory itself; or something is there already.
+        """
         self._must_carry_volumes()
         self.check_mount_options(options)
         with self._steps.changing():
             volume = self._current(volume)
+            check_mountable(volume)
             if target.resolve() not in self.backend.mounted_targets(volume):  # a dead process may have come that far
                 self.backend.mount(volume, target, read_only=read_only, options=options)
             if remember and str(target) not in volume.targets:

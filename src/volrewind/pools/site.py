@@ -90,7 +90,7 @@ class Site(msgspec.Struct, frozen=True):
         """Mount every volume where its record says; returns those that were not mounted before."""
         pool = self.open()
         mounted = []
-        for volume in pool.volumes():
+        for volume in (one for one in pool.volumes() if one.origin.is_in_pool):
             present = pool.backend.mounted_targets(volume)
             for target in volume.targets:
                 if Path(target).resolve() not in present:

@@ -14,7 +14,7 @@ from volrewind.model.change import Change
 from volrewind.model.entry import Entry
 from volrewind.model.names import unique_name
 from volrewind.model.snapshot import Snapshot
-from volrewind.model.volume import OriginKind, Volume
+from volrewind.model.volume import Volume
 from volrewind.pools.backend import Backend, Browsed
 from volrewind.pools.inventory import Kept, Source
 from volrewind.pools.pool import NewSnapshot, NewVolume
@@ -62,7 +62,7 @@ def _is_pool_volume(kept: Kept) -> bool:
     if Capability.VOLUMES not in kept.pool.capabilities:
         return False
     volumes = [volume for volume in kept.pool.volumes() if volume.id == kept.snapshot.volume_id]
-    return not volumes or volumes[0].origin.kind in (OriginKind.POOL, OriginKind.ADOPTED)
+    return not volumes or volumes[0].origin.is_in_pool
 
 
 def clone(environment: Environment, what: str, new_name: str, *, size_bytes: int | None = None) -> Volume:

@@ -18,7 +18,6 @@ from volrewind.model.names import snapshot_name
 from volrewind.model.operation import Operation, Step
 from volrewind.model.snapshot import Purpose, Snapshot
 from volrewind.model.target import Target
-from volrewind.model.volume import OriginKind
 from volrewind.pools.inventory import Kept, Source
 from volrewind.pools.journal import Journal
 from volrewind.pools.pool import NewSnapshot
@@ -136,8 +135,7 @@ def _carry_out(
 
 def _swaps(source: Source) -> bool:
     """Tell whether the whole content is exchanged in one step; otherwise files are written back one by one."""
-    in_pool = source.volume.origin.kind in (OriginKind.POOL, OriginKind.ADOPTED)
-    return in_pool and Capability.SWAP in source.pool.capabilities
+    return source.volume.origin.is_in_pool and Capability.SWAP in source.pool.capabilities
 
 
 def _users(source: Source, swaps: bool) -> tuple[OpenFile, ...]:
@@ -158,8 +156,7 @@ def _save(environment: Environment, source: Source, operation: Operation) -> Sna
     """
     if (safety := _safety(source, operation.safety)) is not None:
         return safety
-    in_directory = source.volume.origin.kind in (OriginKind.MIRROR, OriginKind.DIRECT)
-    if in_directory and not Path(source.volume.origin.path).is_dir():
+    if not source.volume.origin.is_in_pool and not Path(source.volume.origin.path).is_dir():
         return None
     new = NewSnapshot(
         name=operation.safety, purpose=Purpose.SAFETY, note=f"before the {operation.kind} to {operation.snapshot}"
@@ -183,7 +180,7 @@ def _swap(source: Source, snapshot: Snapshot, targets: tuple[str, ...]) -> None:
 
 
 def _write_back(source: Source, snapshot: Snapshot) -> None:
-    if source.volume.origin.kind in (OriginKind.MIRROR, OriginKind.DIRECT):
+    if not source.volume.origin.is_in_pool:
         Path(source.volume.origin.path).mkdir(parents=True, exist_ok=True)
     with source.pool.backend.browse(snapshot) as data:
         for place in source.live_places() or ():

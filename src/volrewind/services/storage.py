@@ -9,7 +9,9 @@ from pathlib import Path
 from volrewind.errors import VolrewindError
 from volrewind.model.target import Target
 from volrewind.model.volume import Volume
+from volrewind.plan.directories import check_deletable, check_resizable
 from volrewind.pools.catalog import FILE_SYSTEMS, kind_without_root
+from volrewind.pools.journal import Journal
 from volrewind.pools.place import NewPool, Place
 from volrewind.pools.pool import NewVolume, PoolSpace
 from volrewind.services.environment import Environment
@@ -131,15 +133,27 @@ def unmount_volume(environment: Environment, target: Target) -> Volume:
 
 
 def resize_volume(environment: Environment, target: Target, size_bytes: int) -> Volume:
-    """Give a volume a new size while it is in use."""
+    """Give a volume a new size while it is in use.
+
+    Raises:
+        Refused: it stands for a directory, and has none.
+    """
     source = environment.inventory.find(target)
+    check_resizable(source.volume)
     return source.pool.resize_volume(source.volume, size_bytes)
 
 
-def delete_volume(environment: Environment, target: Target) -> None:
-    """Delete a volume that is not mounted; its snapshots stay where they can."""
+def delete_volume(environment: Environment, target: Target) -> Volume:
+    """Delete a volume that is not mounted; its snapshots stay where they can, and a directory it stands for stays as it is.
+
+    Raises:
+        Refused: a directory needs it.
+    """
     source = environment.inventory.find(target)
-    source.pool.delete_volume(source.volume)
+    with environment.local.working_on(source):
+        check_deletable(source.volume, Journal(source.pool.backend.root).read(source.volume.id))
+        source.pool.delete_volume(source.volume)
+    return source.volume
 
 
 def default_kind(environment: Environment) -> str:

@@ -14,6 +14,7 @@ from services.adoption.host import Host, manifest
 from volrewind.errors import AlreadyThere, InUse, NoSpace, NotFound, Refused, UsageError
 from volrewind.plan.adopting import why_not
 from volrewind.pools.pool import Pool
+from volrewind.services import storage
 from volrewind.services.adoption.adopt import adopt
 from volrewind.system import mounts
 
@@ -44,6 +45,18 @@ def test_a_directory_in_use_is_copied_but_not_moved(host: Host) -> None:
             host.give_back()
         assert manifest(host.data) == before
     host.give_back()
+    assert manifest(host.data) == before
+
+
+@pytest.mark.root
+def test_the_volume_of_an_adopted_directory_is_not_deleted(host: Host) -> None:
+    host.adopt()
+    before = manifest(host.data)
+    storage.unmount_volume(host.environment, host.target)
+    with pytest.raises(Refused, match="would be empty") as caught:
+        storage.delete_volume(host.environment, host.target)
+    assert "--undo" in caught.value.hint
+    host.adopt()
     assert manifest(host.data) == before
 
 

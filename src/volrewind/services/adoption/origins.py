@@ -36,7 +36,7 @@ def let_go(work: Work, *, is_kept: bool) -> Volume:
     if not is_kept:
         was = {LABEL: work.adoption.token}
     size = None if is_mirror else volume.size_bytes
-    targets = tuple(target for target in volume.targets if target != str(work.path))
+    targets = () if is_mirror else tuple(target for target in volume.targets if target != str(work.path))
     origin = replace(origin, clone_of=volume.origin.clone_of)
     volume = work.pool.update_volume(
         replace(volume, origin=origin, labels={**labels, **was}, size_bytes=size, targets=targets)
