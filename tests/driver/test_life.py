@@ -7,8 +7,10 @@ import signal
 import stat
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
+import grpc
 import pytest
 from csi_driver import MIB, Driver, Mode, capability
 
@@ -45,7 +47,7 @@ def test_a_kubelet_that_does_not_want_us_ends_us(own_driver: Driver) -> None:
     assert "too old" in own_driver.log
 
 
-def test_what_runs_when_we_are_stopped_is_finished(own_driver: Driver, refused) -> None:
+def test_what_runs_when_we_are_stopped_is_finished(own_driver: Driver) -> None:
     own_driver.start()
     backing = own_driver.base / "state" / "backing" / "btrfs.img"
     assert own_driver.process is not None
@@ -54,13 +56,20 @@ def test_what_runs_when_we_are_stopped_is_finished(own_driver: Driver, refused) 
             running = executor.submit(own_driver.create)
             time.sleep(0.5)  # the call waits for the pool now
             own_driver.process.send_signal(signal.SIGTERM)
-            wait_until(lambda: "stopping" in own_driver.log, "SIGTERM", clock=SystemClock(), deadline_seconds=10)
-            with refused("UNAVAILABLE"):
-                own_driver.call("CreateVolume", name="pvc-late", wait=False)
+            closed = partial(_is_closed, own_driver)
+            wait_until(closed, "the driver to answer nobody new", clock=SystemClock(), deadline_seconds=10)
         assert running.result().volume_id
     assert own_driver.ended() == 0  # no second signal: Python has no handler any more while it ends
     assert [volume.name for volume in own_driver.pool("btrfs").volumes()] == ["pvc-1"]
     assert not own_driver.registration_socket.exists()
+
+
+def _is_closed(driver: Driver) -> bool:
+    with pytest.raises(grpc.RpcError) as caught:
+        driver.call("CreateVolume", name="pvc-late", wait=False)  # says too little to make anything
+    code = caught.value.code()
+    assert code in (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.UNAVAILABLE)
+    return code is grpc.StatusCode.UNAVAILABLE
 
 
 @pytest.mark.parametrize("pool", ["btrfs", "image"])
