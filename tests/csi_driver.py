@@ -52,6 +52,10 @@ class Driver:
         return self.kubelet / "plugins_registry" / "csi.volrewind.io-reg.sock"
 
     @property
+    def health_socket(self) -> Path:
+        return self.base / "health.sock"
+
+    @property
     def log(self) -> str:
         return (self.base / "log").read_text()
 
@@ -64,8 +68,8 @@ class Driver:
 
     def command(self) -> list[str]:
         pools = [word for pool in self.pools for word in ("--pool", pool)]
-        words = ["--node-id", self.node, *pools, "--sparse", "--kubelet-dir", str(self.kubelet)]
-        return [sys.executable, "-m", "volrewind", "csi-driver", *words]
+        places = ["--kubelet-dir", str(self.kubelet), "--health-socket", str(self.health_socket)]
+        return [sys.executable, "-m", "volrewind", "csi-driver", "--node-id", self.node, *pools, "--sparse", *places]
 
     def start(self, *, wait: bool = True) -> None:
         self.kubelet.mkdir(exist_ok=True)

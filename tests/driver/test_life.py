@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import stat
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -15,6 +17,8 @@ import pytest
 from csi_driver import MIB, Driver, Mode, capability
 
 from volrewind.clock import SystemClock, wait_until
+from volrewind.driver import health
+from volrewind.driver.server import THREADS
 from volrewind.system import loop, mounts
 from volrewind.system.files import locked
 from volrewind.system.process import run
@@ -45,6 +49,40 @@ def test_a_kubelet_that_does_not_want_us_ends_us(own_driver: Driver) -> None:
     assert own_driver.process is not None
     assert own_driver.process.wait(timeout=60) == 5
     assert "too old" in own_driver.log
+
+
+def test_a_driver_is_well_while_the_kubelet_has_it_and_its_pools_are_mounted(own_driver: Driver) -> None:
+    own_driver.start()
+    assert well(own_driver) == "the kubelet has not registered csi.volrewind.io yet"
+    own_driver.call("NotifyRegistrationStatus", socket=own_driver.registration_socket, plugin_registered=True)
+    assert well(own_driver) == "well"
+    own_driver.home.be_unmounted(own_driver.home.place("image"))
+    assert "'image' is not mounted" in well(own_driver)
+    own_driver.stop()
+    assert "no driver answers" in well(own_driver)
+
+
+def test_a_driver_that_has_its_hands_full_is_well(own_driver: Driver) -> None:
+    own_driver.start()
+    own_driver.call("NotifyRegistrationStatus", socket=own_driver.registration_socket, plugin_registered=True)
+    backing = own_driver.base / "state" / "backing" / "btrfs.img"
+    with ThreadPoolExecutor(THREADS) as executor:
+        with locked(backing, "the pool", clock=SystemClock(), deadline_seconds=5):
+            running = [executor.submit(own_driver.create, f"pvc-{number}") for number in range(THREADS)]
+            time.sleep(0.5)  # all of them wait for the pool now
+            assert well(own_driver) == "well"
+            assert not any(one.done() for one in running)
+        assert all(one.result() for one in running)
+    own_driver.empty()
+
+
+def well(driver: Driver) -> str:
+    """Return what the kubelet's probe is told."""
+    command = [sys.executable, "-I", "-m", health.__name__, str(driver.health_socket)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    said = done.stdout.strip()
+    assert (said == "well") is (done.returncode == 0)
+    return said
 
 
 def test_what_runs_when_we_are_stopped_is_finished(own_driver: Driver) -> None:
@@ -162,6 +200,9 @@ def test_a_pool_that_was_unmounted_under_us_is_noticed(own_driver: Driver, refus
     with refused("FAILED_PRECONDITION") as told:
         own_driver.call("Probe")
     assert "'image' is not mounted" in told.details
+    own_driver.stop()
+    own_driver.start()
+    assert own_driver.call("Probe").ready.value
 
 
 @pytest.mark.parametrize("pool", ["btrfs", "image"])

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import errno
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import grpc
 import pytest
@@ -11,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from volrewind import errors
+from volrewind.driver import health
 from volrewind.driver.locks import Locks
 from volrewind.driver.names import checked, checked_node, pool_name
 from volrewind.driver.pages import page
@@ -117,3 +121,41 @@ def test_every_error_has_a_code_and_says_its_hint(kind: type[VolrewindError]) ->
 )
 def test_what_nobody_translated_is_ours(error: Exception, code: str) -> None:
     assert status_of(error)[0].name == code
+
+
+def asked(socket: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """Ask at a socket as the kubelet does."""
+    command = [sys.executable, "-I", *options, "-m", health.__name__, str(socket)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_who_asks_whether_a_driver_is_well_is_told_why_it_is_not(tmp_path: Path) -> None:
+    reasons = ["", "a pool is gone"]
+    health.answer(tmp_path / "health.sock", lambda: reasons[0])
+    assert (asked(tmp_path / "health.sock").returncode, asked(tmp_path / "health.sock").stdout) == (0, "well\n")
+    reasons.pop(0)
+    assert (asked(tmp_path / "health.sock").returncode, asked(tmp_path / "health.sock").stdout) == (
+        1,
+        "a pool is gone\n",
+    )
+
+
+def test_a_question_that_fails_is_answered_and_so_is_the_next(tmp_path: Path) -> None:
+    outcomes = iter([OSError(errno.EIO, "input/output error"), None])
+
+    def why_not() -> str:
+        if error := next(outcomes):
+            raise error
+        return ""
+
+    health.answer(tmp_path / "health.sock", why_not)
+    assert "input/output error" in asked(tmp_path / "health.sock").stdout
+    assert asked(tmp_path / "health.sock").returncode == 0
+
+
+def test_asking_a_driver_that_is_gone_costs_no_more_than_that(tmp_path: Path) -> None:
+    done = asked(tmp_path / "health.sock", "-X", "importtime")
+    loaded = {line.rsplit("|", 1)[1].strip().partition(".")[0] for line in done.stderr.splitlines() if "|" in line}
+    assert done.returncode == 1
+    assert "no driver answers" in done.stdout
+    assert not loaded & {"grpc", "google", "msgspec", "click", "logging", "asyncio"}

@@ -36,9 +36,18 @@ _KUBELET = "/var/lib/kubelet"
 @click.option(
     "--endpoint", default="", metavar="unix://SOCKET", help="Where to listen; in the kubelet's directory by default."
 )
+@click.option(
+    "--health-socket", default="", metavar="SOCKET", help="Tell here whether the driver is well; nowhere by default."
+)
 @click.option("--verbose", is_flag=True, help="Log the calls that only ask, too.")
 def csi_driver_command(
-    node_id: str, pools: tuple[str, ...], sparse: bool, kubelet_dir: str, endpoint: str, verbose: bool
+    node_id: str,
+    pools: tuple[str, ...],
+    sparse: bool,
+    kubelet_dir: str,
+    endpoint: str,
+    health_socket: str,
+    verbose: bool,
 ) -> None:
     """Serve the pools of this node to Kubernetes, as the CSI driver csi.volrewind.io.
 
@@ -64,6 +73,7 @@ def csi_driver_command(
             else kubelet / DEFAULT_SOCKET,
             pools=tuple(map(_pool, pools)),
             kubelet=kubelet,
+            health=Path(health_socket) if health_socket else None,
             sparse=sparse,
         )
     )

@@ -7,7 +7,6 @@ from google.protobuf.wrappers_pb2 import BoolValue
 from volrewind import __version__
 from volrewind.driver.generated import csi_pb2 as csi
 from volrewind.driver.served import Served
-from volrewind.errors import Refused
 from volrewind.model.labels import DRIVER
 
 _SERVICES = (
@@ -34,7 +33,5 @@ class Identity:
         )
 
     def Probe(self, request: csi.ProbeRequest) -> csi.ProbeResponse:
-        for pool in self._served.pools.values():
-            if not (pool.backend.root / "pool.json").is_file():
-                raise Refused(f"pool {pool.name!r} is not mounted at {str(pool.backend.root)!r} any more")
+        self._served.check()
         return csi.ProbeResponse(ready=BoolValue(value=True))

@@ -23,6 +23,7 @@ class Registration:
     """The Registration service. `on_refusal` is called when the kubelet does not want us."""
 
     def __init__(self, endpoint: Path, on_refusal: Callable[[str], None]) -> None:
+        self.is_done = False
         self._endpoint = endpoint
         self._on_refusal = on_refusal
 
@@ -36,6 +37,7 @@ class Registration:
     ) -> registration.RegistrationStatusResponse:
         if request.plugin_registered:
             _log.info("the kubelet registered %s", DRIVER)
+            self.is_done = True
         else:
             self._on_refusal(request.error)
         return registration.RegistrationStatusResponse()

@@ -14,9 +14,10 @@ from pathlib import Path
 import grpc
 
 from volrewind.clock import Clock, SystemClock
+from volrewind.driver import health
 from volrewind.driver.controller import Controller
 from volrewind.driver.generated import csi_pb2 as csi
-from volrewind.driver.generated import pluginregistration_pb2 as registration
+from volrewind.driver.generated import pluginregistration_pb2
 from volrewind.driver.group import Groups
 from volrewind.driver.identity import Identity
 from volrewind.driver.locks import Locks
@@ -47,7 +48,7 @@ DEFAULT_SOCKET = Path("plugins") / DRIVER / "csi.sock"  # in the kubelet's direc
 class Settings:
     """What a driver is told. `pools` are names with the size in bytes to make each with, None for one that exists.
 
-    `kubelet` None registers nowhere, and takes any path to mount at.
+    `kubelet` None registers nowhere, and takes any path to mount at. `health` None tells nobody whether it is well.
     """
 
     state: Path
@@ -55,6 +56,7 @@ class Settings:
     endpoint: Path
     pools: tuple[tuple[str, int | None], ...]
     kubelet: Path | None = None
+    health: Path | None = None
     sparse: bool = False
 
 
@@ -72,7 +74,10 @@ def run(settings: Settings, clock: Clock | None = None) -> None:
         check_seen_by_host(folder)
     served = opened(Home(settings.state, clock, _POOL_SECONDS), settings.pools, sparse=settings.sparse)
     main = _main_server(settings, served, node, clock)
-    announced = _announced(settings.kubelet, settings.endpoint, end, clock) if settings.kubelet else None
+    registration = Registration(settings.endpoint, end.refuse) if settings.kubelet else None
+    announced = _announced(settings.kubelet, registration, clock) if settings.kubelet and registration else None
+    if settings.health:
+        health.answer(settings.health, lambda: _why_not_well(served, registration))
     _log.info("%s serves %s of node %r at %s", DRIVER, ", ".join(served.pools), node, settings.endpoint)
     end.wait()
     _log.info("stopping; calls that are being answered are finished")
@@ -111,12 +116,23 @@ def _main_server(settings: Settings, served: Served, node: str, clock: Clock) ->
     return to
 
 
-def _announced(kubelet: Path, endpoint: Path, end: _End, clock: Clock) -> grpc.Server:
+def _announced(kubelet: Path, registration: Registration, clock: Clock) -> grpc.Server:
     """Return the server that the kubelet finds us by, which listens."""
-    to, service = server(), registration.DESCRIPTOR.services_by_name["Registration"]
-    serve(to, service, (Registration(endpoint, end.refuse),), clock)
+    to = server()
+    serve(to, pluginregistration_pb2.DESCRIPTOR.services_by_name["Registration"], (registration,), clock)
     listen(to, registration_socket(kubelet))
     return to
+
+
+def _why_not_well(served: Served, registration: Registration | None) -> str:
+    """Return what is wrong, "" when nothing is; a kubelet that has registered us need not do so again."""
+    if registration and not registration.is_done:
+        return f"the kubelet has not registered {DRIVER} yet"
+    try:
+        served.check()
+    except Refused as error:
+        return error.message
+    return ""
 
 
 def _live_long() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from volrewind.errors import NotFound, UsageError
+from volrewind.errors import NotFound, Refused, UsageError
 from volrewind.model.capability import Capability
 from volrewind.model.snapshot import Snapshot
 from volrewind.model.volume import OriginKind, Volume
@@ -35,6 +35,12 @@ class Served:
 
     def __init__(self, pools: Mapping[str, Pool]) -> None:
         self.pools = dict(pools)
+
+    def check(self) -> None:
+        """Raise Refused when a pool is not mounted any more."""
+        for pool in self.pools.values():
+            if not (pool.backend.root / "pool.json").is_file():
+                raise Refused(f"pool {pool.name!r} is not mounted at {str(pool.backend.root)!r} any more")
 
     def pool(self, name: str) -> Pool:
         """Return a pool by its name; "" is the first one, which for raw blocks may not do."""
