@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,11 +14,13 @@ from lightkube import Client
 from lightkube.core.exceptions import ApiError
 from lightkube.models.core_v1 import Container, CSIPersistentVolumeSource, PersistentVolumeSpec, PodSpec
 from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.models.rbac_v1 import RoleRef, Subject
 from lightkube.resources.apps_v1 import DaemonSet
 from lightkube.resources.core_v1 import ConfigMap, Namespace, PersistentVolume, Pod, ServiceAccount
-from lightkube.resources.rbac_authorization_v1 import ClusterRole
+from lightkube.resources.rbac_authorization_v1 import ClusterRole, ClusterRoleBinding, RoleBinding
 from lightkube.resources.storage_v1 import CSIDriver, StorageClass
 
+from testbed.client import apply
 from volrewind.clock import SystemClock
 from volrewind.cluster import csi_nodes, sets
 from volrewind.cluster.client import Connection, connect
@@ -31,6 +33,8 @@ from volrewind.services.driver_install import InstallRequest
 
 pytestmark = pytest.mark.cluster
 
+EXAMPLES = Path(__file__).parents[2] / "examples"
+RBAC = "rbac.authorization.k8s.io"
 _SECONDS = 60.0
 
 
@@ -82,7 +86,7 @@ def test_what_an_earlier_version_had_is_pruned_and_what_is_not_ours_is_not(
     applied(connection)
     plan = driver_install.plan_install(connection, InstallRequest())
     kept = map(sets.named, plan.objects)
-    gone = sets.prune(connection, (INSTALL_LABEL, "driver"), kept=kept, of=sets.kinds_of(plan.objects))
+    gone = sets.prune(connection, (INSTALL_LABEL, "driver"), NAMESPACE, kept=kept, of=sets.kinds_of(plan.objects))
     names = {one.metadata.name for one in admin.list(ServiceAccount, namespace=NAMESPACE)}
     assert "old" not in names and {"theirs", "csi-driver"} <= names
     assert gone == []
@@ -145,6 +149,27 @@ def test_a_node_whose_kubelet_does_not_know_the_driver_is_named(
         be_registered()
     admin.patch(CSINode, nodes[1], {"spec": known})
     be_registered()
+
+
+def test_the_rights_that_the_example_gives_are_enough(
+    admin: Client, namespace: str, account: Callable[..., str], as_account: Callable[[str], Client]
+) -> None:
+    apply(admin, [EXAMPLES / "rights-to-install.yaml"])
+    installer, bound = account(), ObjectMeta(name=namespace)
+    who = [Subject(kind="ServiceAccount", name=installer, namespace=namespace)]
+    anywhere = RoleRef(apiGroup=RBAC, kind="ClusterRole", name="volrewind-installer")
+    here = RoleRef(apiGroup=RBAC, kind="Role", name="installer")
+    admin.create(ClusterRoleBinding(metadata=bound, roleRef=anywhere, subjects=who))
+    admin.create(RoleBinding(metadata=bound, roleRef=here, subjects=who), namespace=NAMESPACE)
+    connection = Connection(as_account(installer), SystemClock())
+    try:
+        applied(connection)
+        applied(connection, several_nodes=True, controller_is_ready=True)
+        csi_nodes.be_registered(connection, DRIVER, NAMESPACE, {}, deadline_seconds=0)
+        driver_install.uninstall(connection, deadline_seconds=_SECONDS)
+    finally:
+        admin.delete(ClusterRoleBinding, namespace)
+        admin.delete(ClusterRole, "volrewind-installer")
 
 
 def test_the_command_prints_what_kubectl_would_take(cluster: Cluster) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any  # manifests, and lightkube's classes of objects
 
 import msgspec
@@ -48,25 +49,32 @@ def be_there(cluster: Connection, manifest: dict[str, Any]) -> bool:
 def prune(
     cluster: Connection,
     label: tuple[str, str],
+    namespace: str,
     *,
     kept: Iterable[Named],
     of: Iterable[Kind],
     dry_run: bool = False,
 ) -> list[Named]:
-    """Delete the objects `of` some kinds that carry the label and are not `kept`; returns what was (or would be) deleted."""
+    """Delete the objects `of` some kinds that carry the label and are not `kept`; returns what was (or would be) deleted.
+
+    They lie in the namespace, or are of the whole cluster.
+    """
     keep, gone = set(kept), []
-    for kind in of:
-        resource = _resource(kind)
-        if not cluster.knows(resource):
+    for found in _labelled(cluster, label, namespace, of):
+        if found in keep:
             continue
-        for one in cluster.each(resource, labels=dict([label])):
-            found = Named(*kind, one.metadata.name, one.metadata.namespace or "")
-            if found in keep:
-                continue
-            if not dry_run:
-                cluster.delete(resource, found.name, found.namespace)
-            gone.append(found)
+        if not dry_run:
+            cluster.delete(_resource((found.version, found.kind)), found.name, found.namespace)
+        gone.append(found)
     return gone
+
+
+def _labelled(cluster: Connection, label: tuple[str, str], namespace: str, kinds: Iterable[Kind]) -> Iterator[Named]:
+    """Yield what carries the label; of a kind that the cluster does not know there is nothing."""
+    for kind in kinds:
+        with suppress(NotFound):
+            for one in list(cluster.each(_resource(kind), labels=dict([label]), namespace=namespace)):
+                yield Named(*kind, one.metadata.name, one.metadata.namespace or "")
 
 
 def be_gone(cluster: Connection, things: Iterable[Named], *, deadline_seconds: float) -> None:

@@ -111,7 +111,7 @@ def install(cluster: Connection, plan: InstallPlan, *, deadline_seconds: float) 
     sets.apply(cluster, [namespace])  # or nothing in it could be checked
     sets.apply(cluster, rest, dry_run=True)
     sets.apply(cluster, rest)
-    gone = sets.prune(cluster, _LABEL, kept=map(sets.named, plan.objects), of=sets.kinds_of(rest))
+    gone = sets.prune(cluster, _LABEL, NAMESPACE, kept=map(sets.named, plan.objects), of=sets.kinds_of(rest))
     _be_usable(cluster, plan.objects[-1], cluster.clock.monotonic() + deadline_seconds)
     return gone
 
@@ -138,7 +138,7 @@ def uninstall(cluster: Connection, *, deadline_seconds: float, dry_run: bool = F
         raise InUse(f"the driver still has {shown}", hint="delete the claims and snapshots first")
     namespace, *rest = _manifests()
     kinds = sets.kinds_of([*rest, namespace])  # what lies in the namespace goes before it
-    gone = sets.prune(cluster, _LABEL, kept=(), of=kinds, dry_run=dry_run)
+    gone = sets.prune(cluster, _LABEL, NAMESPACE, kept=(), of=kinds, dry_run=dry_run)
     if not dry_run:
         sets.be_gone(cluster, gone, deadline_seconds=deadline_seconds)
     return gone
