@@ -12,9 +12,10 @@ from volrewind.errors import UsageError
 _FACTORS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15} | {
     f"{letter}i": 1024 ** (power + 1) for power, letter in enumerate("KMGTP")
 }
-_SIZE = re.compile(r"(?P<number>\d{1,18}(?:\.\d{1,9})?)(?P<suffix>[KMGTP]i|[kMGTP]|)B?", re.ASCII)
+# Texts, compiled when the first of them is met: most commands meet none.
+_SIZE = r"(?P<number>\d{1,18}(?:\.\d{1,9})?)(?P<suffix>[KMGTP]i|[kMGTP]|)B?"
 _DAYS = {"y": 365, "mo": 30, "w": 7, "d": 1}
-_LONG_PART = re.compile(r"(\d{1,6})(y|mo|w|d)", re.ASCII)
+_LONG_PART = r"(\d{1,6})(y|mo|w|d)"
 MAX_DURATION = timedelta(days=365 * 1000)
 
 
@@ -24,7 +25,7 @@ def parse_size(text: str) -> int:
     Raises:
         UsageError: `text` is none, or is not a positive whole number of bytes.
     """
-    match = _SIZE.fullmatch(text.strip())
+    match = re.fullmatch(_SIZE, text.strip(), re.ASCII)
     size = Decimal(match["number"]) * _FACTORS[match["suffix"]] if match else Decimal(0)
     if size <= 0 or size != int(size) or size > 2**63 - 1:
         raise UsageError(f"size {text!r} is not understood", hint="write it like 10Gi, 500M or 1073741824")
@@ -51,7 +52,7 @@ def parse_duration(text: str) -> timedelta:
             since it means a minute to some and a month to others.
     """
     rest, days = text.strip(), 0
-    while match := _LONG_PART.match(rest):
+    while match := re.match(_LONG_PART, rest, re.ASCII):
         days += int(match[1]) * _DAYS[match[2]]
         rest = rest[match.end() :]
     seconds = _short_seconds(rest)

@@ -29,7 +29,6 @@ from volrewind.pools.views import CLONE, new_view, sweep_views
 from volrewind.system import filesystem, loop, mounts, reflink
 from volrewind.system.files import locked, remove_file, sync_directory, sync_file, sync_file_system
 from volrewind.system.filesystem import Usage
-from volrewind.system.freeze import thaw
 
 # mkfs.xfs refuses less than 300 MiB (xfsprogs 6.1); under 16 MiB little is left beside an ext4's journal.
 SMALLEST_BYTES = {"ext4": 16 * 2**20, "xfs": 300 * 2**20, "": 2**20}
@@ -244,6 +243,8 @@ class ImageBackend(Backend):
         is_first = not self.mounted_targets(volume)
         self._mount(self._live(volume), volume.filesystem, target, options=options)
         if is_first:  # who holds it still has it mounted; it was unmounted while frozen, which the kernel remembers
+            from volrewind.system.freeze import thaw  # whoever only cuts or lists has no use for it
+
             thaw(target)
         if read_only:
             mounts.have_own_options(target, [*(one for one in options if one in mounts.OWN_OPTIONS), "ro"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, TypeVar
 
 import msgspec
 
@@ -19,7 +19,7 @@ Record = TypeVar("Record", Volume, Snapshot)
 COARSEST_NS = 2 * 10**9
 
 
-class _Version(NamedTuple):
+class _Version(msgspec.Struct, frozen=True):
     """What tells one content of a file from the next; every change moves the ctime, which nobody can set."""
 
     device: int
@@ -29,7 +29,7 @@ class _Version(NamedTuple):
     ctime_ns: int
 
 
-class _Seen(NamedTuple, Generic[Record]):
+class _Seen(msgspec.Struct, Generic[Record], frozen=True):
     version: _Version
     record: Record
 
@@ -68,7 +68,7 @@ class RecordFolder(Generic[Record]):
             Damaged: it cannot be trusted.
         """
         seen = self._read(name)
-        return seen and seen.record
+        return None if seen is None else seen.record
 
     def _look(self, name: str) -> _Seen[Record] | Damaged | None:
         known = self._known.get(name)

@@ -6,9 +6,9 @@ import errno
 import os
 import struct
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+
+import msgspec
 
 from volrewind.errors import NotSupported
 from volrewind.system import ioctl
@@ -21,8 +21,7 @@ _BATCH = 4096
 _EXTENT = struct.Struct("=QQQ16xI12x")  # struct fiemap_extent
 
 
-@dataclass(frozen=True)
-class Extent:
+class Extent(msgspec.Struct, frozen=True, gc=False):
     """A run of a file's bytes: its place in the file, on the device, its length, and whether others share it."""
 
     logical: int
@@ -36,7 +35,7 @@ class Extent:
         return self.logical + self.length
 
 
-class Blocks(NamedTuple):
+class Blocks(msgspec.Struct, frozen=True):
     """How many bytes a file holds; of these, how many others share, and how many were never written."""
 
     held_bytes: int
