@@ -14,6 +14,9 @@ def main() -> None:
     gc.set_threshold(50_000)  # here, since everything else is loaded after it
     import threading
 
+    from volrewind.deferred import defer_seldom_used
+
+    defer_seldom_used()  # before click is loaded
     from volrewind.cli.main import main as run
 
     code = run()

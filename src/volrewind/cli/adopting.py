@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from volrewind.cli.commands import command, option
 from volrewind.cli.output import environment, shown
 from volrewind.cli.parsing import targets_of
 from volrewind.errors import UsageError
@@ -18,12 +19,12 @@ if TYPE_CHECKING:
     from volrewind.services.environment import Environment
 
 
-@click.command("adopt")
+@command("adopt")
 @click.argument("directory")
-@click.option("--pool", default="", help="A btrfs or image pool; by default the one with its snapshots, or main.")
-@click.option("--size", default="", help="How large it may get, e.g. 10Gi; an image pool needs one.")
-@click.option("--undo", "goes_back", is_flag=True, help="Make it a plain directory again, with what it holds now.")
-@click.option("--finish", "finishes", is_flag=True, help="Delete the original, which is kept until then.")
+@option("--pool", default="", help="A btrfs or image pool; by default the one with its snapshots, or main.")
+@option("--size", default="", help="How large it may get, e.g. 10Gi; an image pool needs one.")
+@option("--undo", "goes_back", is_flag=True, help="Make it a plain directory again, with what it holds now.")
+@option("--finish", "finishes", is_flag=True, help="Delete the original, which is kept until then.")
 def adopt_command(directory: str, pool: str, size: str, goes_back: bool, finishes: bool) -> None:
     """Move DIRECTORY into a pool, mounted at the same place: from then on snapshots of it are instant.
 

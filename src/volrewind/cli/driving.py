@@ -7,8 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-import click
-
+from volrewind.cli.commands import command, option
 from volrewind.cli.extras import needs_extra
 from volrewind.errors import UsageError
 from volrewind.model.quantity import parse_size
@@ -17,9 +16,9 @@ from volrewind.wiring import state_of
 _KUBELET = "/var/lib/kubelet"
 
 
-@click.command("csi-driver")
-@click.option("--node-id", required=True, help="The name of this node in the cluster.")
-@click.option(
+@command("csi-driver")
+@option("--node-id", required=True, help="The name of this node in the cluster.")
+@option(
     "--pool",
     "pools",
     multiple=True,
@@ -27,19 +26,15 @@ _KUBELET = "/var/lib/kubelet"
     metavar="NAME[=SIZE]",
     help="Serve this pool; with a size, one of the kind btrfs or image is made when it does not exist. The first is the default.",
 )
-@click.option(
-    "--sparse", is_flag=True, help="Pools made do not own their whole size; the host can then fill up under them."
-)
-@click.option(
-    "--kubelet-dir", default=_KUBELET, show_default=True, help='The kubelet\'s directory; "" registers nowhere.'
-)
-@click.option(
+@option("--sparse", is_flag=True, help="Pools made do not own their whole size; the host can then fill up under them.")
+@option("--kubelet-dir", default=_KUBELET, show_default=True, help='The kubelet\'s directory; "" registers nowhere.')
+@option(
     "--endpoint", default="", metavar="unix://SOCKET", help="Where to listen; in the kubelet's directory by default."
 )
-@click.option(
+@option(
     "--health-socket", default="", metavar="SOCKET", help="Tell here whether the driver is well; nowhere by default."
 )
-@click.option("--verbose", is_flag=True, help="Log the calls that only ask, too.")
+@option("--verbose", is_flag=True, help="Log the calls that only ask, too.")
 def csi_driver_command(
     node_id: str,
     pools: tuple[str, ...],

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from volrewind.cli.commands import group, option
 from volrewind.cli.extras import needs_extra
 
 with needs_extra("cluster"):
@@ -14,32 +15,32 @@ with needs_extra("cluster"):
 from volrewind.wiring import cluster_of
 
 
-@click.group("install")
+@group("install")
 def install_command() -> None:
     """Parts of volrewind, and what it works with, in a cluster."""
 
 
 @install_command.command("driver")
-@click.option("--image", default="", help="The image of volrewind; localhost/volrewind:VERSION by default.")
-@click.option("--sidecars", default="", metavar="PREFIX", help="Where the images of the CSI sidecars come from.")
-@click.option("--kubelet-dir", default="", help="The kubelet's directory on the nodes; told from the cluster.")
-@click.option("--state-dir", default="", help="Where pools are on the nodes; /var/lib/volrewind by default.")
-@click.option(
+@option("--image", default="", help="The image of volrewind; localhost/volrewind:VERSION by default.")
+@option("--sidecars", default="", metavar="PREFIX", help="Where the images of the CSI sidecars come from.")
+@option("--kubelet-dir", default="", help="The kubelet's directory on the nodes; told from the cluster.")
+@option("--state-dir", default="", help="Where pools are on the nodes; /var/lib/volrewind by default.")
+@option(
     "--pool",
     "pools",
     multiple=True,
     metavar="KIND=SIZE",
     help="A pool made where a node has none; 10Gi of each by default.",
 )
-@click.option("--several-nodes/--one-node", default=None, help="How the sidecars work; told from the cluster.")
-@click.option("--api-server", default="", metavar="HOST:PORT", help="For a cluster without kube-proxy.")
-@click.option("--controller-is-ready", is_flag=True, help="Do not ask how the snapshot controller was started.")
-@click.option("--kubeconfig", default="", help="The kubeconfig to use.")
-@click.option("--context", default="", help="The context of the kubeconfig to use.")
-@click.option("--no-cluster", is_flag=True, help="Ask no cluster; only print.")
-@click.option("--deadline", default=300.0, show_default=True, metavar="SECONDS", help="How long to wait until it runs.")
-@click.option("--yes", is_flag=True, help="Do it; otherwise it is only printed.")
-@click.option("--uninstall", is_flag=True, help="Remove it; refused while volumes or snapshots of it exist.")
+@option("--several-nodes/--one-node", default=None, help="How the sidecars work; told from the cluster.")
+@option("--api-server", default="", metavar="HOST:PORT", help="For a cluster without kube-proxy.")
+@option("--controller-is-ready", is_flag=True, help="Do not ask how the snapshot controller was started.")
+@option("--kubeconfig", default="", help="The kubeconfig to use.")
+@option("--context", default="", help="The context of the kubeconfig to use.")
+@option("--no-cluster", is_flag=True, help="Ask no cluster; only print.")
+@option("--deadline", default=300.0, show_default=True, metavar="SECONDS", help="How long to wait until it runs.")
+@option("--yes", is_flag=True, help="Do it; otherwise it is only printed.")
+@option("--uninstall", is_flag=True, help="Remove it; refused while volumes or snapshots of it exist.")
 def driver(
     kubeconfig: str, context: str, no_cluster: bool, deadline: float, yes: bool, uninstall: bool, **wanted: Any
 ) -> None:

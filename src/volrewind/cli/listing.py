@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from volrewind.cli.commands import command, option
 from volrewind.cli.output import (
     Column,
     age_of,
@@ -40,9 +41,9 @@ _COLUMNS = (
 )
 
 
-@click.command("list")
+@command("list")
 @click.argument("targets", nargs=-1)
-@click.option("--local", is_flag=True, help="Speak of this host (there is nothing else yet).")
+@option("--local", is_flag=True, help="Speak of this host (there is nothing else yet).")
 @output_option
 def list_command(targets: tuple[str, ...], local: bool, output: str) -> None:
     """List the snapshots of TARGETs, or of everything, oldest first.
@@ -64,9 +65,9 @@ def list_command(targets: tuple[str, ...], local: bool, output: str) -> None:
         click.echo(f"damaged, set aside: {shown(document['place'])}: {shown(document['reason'])}", err=True)
 
 
-@click.command("describe")
+@command("describe")
 @click.argument("name")
-@click.option("--no-sizes", is_flag=True, help="Do not count what it holds, which may read every file's extents.")
+@option("--no-sizes", is_flag=True, help="Do not count what it holds, which may read every file's extents.")
 @output_option
 def describe_command(name: str, no_sizes: bool, output: str) -> None:
     """Show everything about snapshot NAME, and what deleting it would do.
@@ -109,12 +110,10 @@ def _print_description(document: Document) -> None:
         click.echo(f"{key + ':':<14}{shown(value)}")
 
 
-@click.command("status")
+@command("status")
 @click.argument("targets", nargs=-1)
-@click.option(
-    "--within", default="", metavar="DURATION", help="A newest snapshot older than this is a problem, e.g. 2d."
-)
-@click.option("--local", is_flag=True, help="Speak of this host (there is nothing else yet).")
+@option("--within", default="", metavar="DURATION", help="A newest snapshot older than this is a problem, e.g. 2d.")
+@option("--local", is_flag=True, help="Speak of this host (there is nothing else yet).")
 @output_option
 def status_command(targets: tuple[str, ...], within: str, local: bool, output: str) -> None:
     """Show each volume's newest good snapshot, each pool's space, and what is wrong. Exit code 1 when something is.

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from volrewind.cli.commands import command, option
 from volrewind.cli.output import Column, emit, emit_document, environment, output_option, shown, size_of
 from volrewind.services import restores
 from volrewind.services.documents import Document, change_document
@@ -14,7 +15,7 @@ from volrewind.services.documents import Document, change_document
 _SIGNS = {"added": "+", "removed": "-", "changed": "~"}
 
 
-@click.command("diff")
+@command("diff")
 @click.argument("older")
 @click.argument("newer", default="")
 @output_option
@@ -44,7 +45,7 @@ def _line(document: Document) -> str:
     return f"{_SIGNS[document['change']]} {shown(document['path'])}" + (f"   {' -> '.join(sizes)}" if sizes else "")
 
 
-@click.command("ls")
+@command("ls")
 @click.argument("name")
 @click.argument("path", default="/")
 @output_option
@@ -77,7 +78,7 @@ def ls_command(name: str, path: str, output: str) -> None:
     emit(documents, columns, output, empty=f"{shown(path)} is empty")
 
 
-@click.command("cat")
+@command("cat")
 @click.argument("name")
 @click.argument("path")
 def cat_command(name: str, path: str) -> None:
@@ -90,11 +91,11 @@ def cat_command(name: str, path: str) -> None:
     sys.stdout.buffer.flush()
 
 
-@click.command("cp")
+@command("cp")
 @click.argument("name")
 @click.argument("path")
 @click.argument("to", default=".")
-@click.option("--overwrite", is_flag=True, help="Replace a file that is there, in one step.")
+@option("--overwrite", is_flag=True, help="Replace a file that is there, in one step.")
 def cp_command(name: str, path: str, to: str, overwrite: bool) -> None:
     """Bring PATH, a file or folder, back from snapshot NAME to TO, with modes, owners and attributes.
 

@@ -12,6 +12,7 @@ from typing import NoReturn
 import click
 
 from volrewind import __version__
+from volrewind.cli.commands import Group, option
 from volrewind.errors import Interrupted, VolrewindError
 
 # name: (module in this package, what `--help` says); a command's function is named like the command.
@@ -40,7 +41,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 
-class _Lazy(click.Group):
+class _Lazy(Group):
     """A group that knows its commands' summaries without loading them."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -71,8 +72,21 @@ def _help_columns() -> int:
     return max(min(columns, 80) - 2, 50)
 
 
-@click.command(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "terminal_width": _help_columns()})
-@click.version_option(__version__, message="volrewind %(version)s")
+def _show_version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted and not context.resilient_parsing:
+        click.echo(f"volrewind {__version__}")
+        context.exit()
+
+
+@click.command(cls=_Lazy, context_settings={"terminal_width": _help_columns()})
+@option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    help="Show the version and exit.",
+    callback=_show_version,
+)
 def cli() -> None:
     """The Time Machine of volumes.
 

@@ -11,6 +11,7 @@ from typing import Any
 import click
 import msgspec
 
+from volrewind.cli.commands import option
 from volrewind.services.documents import Document
 from volrewind.services.environment import Environment
 from volrewind.wiring import environment_of
@@ -28,7 +29,7 @@ class Column(msgspec.Struct, frozen=True):
 
 def output_option(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add `-o table|wide|json|yaml|name` to a command."""
-    return click.option(
+    return option(
         "-o", "--output", type=click.Choice(FORMATS), default="table", show_default=True, help="How to print."
     )(function)
 

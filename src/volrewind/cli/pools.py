@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from volrewind.cli.commands import group, option
 from volrewind.cli.extras import needs_extra
 from volrewind.cli.output import Column, emit, environment, output_option, shown, size_of
 from volrewind.errors import SomeFailed
@@ -16,32 +17,24 @@ from volrewind.services.documents import pool_document
 from volrewind.wiring import cluster_of
 
 
-@click.group("pool")
+@group("pool")
 def pool_command() -> None:
     """Pools: where snapshots live."""
 
 
 @pool_command.command("create")
 @click.argument("name", default="main")
-@click.option(
+@option(
     "--kind",
     type=click.Choice(storage.KINDS),
     default=None,
     help="How bytes are cloned; btrfs by default (reflink or restic without root).",
 )
-@click.option(
-    "--size", default="", help="The size of its backing file, e.g. 20Gi; a quarter of what is free by default."
-)
-@click.option(
-    "--sparse", is_flag=True, help="Do not allocate the backing file in full; the host can then fill up under it."
-)
-@click.option(
-    "--at", "place", default="", metavar="DIRECTORY", help="In this directory of a file system of the host's own."
-)
-@click.option("--dataset", default="", help="The ZFS dataset to make volumes under (kind zfs).")
-@click.option(
-    "--limits/--no-limits", default=None, help="Sizes by btrfs simple quotas; kernels before 6.7 then refuse it."
-)
+@option("--size", default="", help="The size of its backing file, e.g. 20Gi; a quarter of what is free by default.")
+@option("--sparse", is_flag=True, help="Do not allocate the backing file in full; the host can then fill up under it.")
+@option("--at", "place", default="", metavar="DIRECTORY", help="In this directory of a file system of the host's own.")
+@option("--dataset", default="", help="The ZFS dataset to make volumes under (kind zfs).")
+@option("--limits/--no-limits", default=None, help="Sizes by btrfs simple quotas; kernels before 6.7 then refuse it.")
 def create(name: str, kind: str | None, size: str, sparse: bool, place: str, dataset: str, limits: bool | None) -> None:
     """Make a pool.
 
@@ -132,7 +125,7 @@ def resize(name: str, size: str) -> None:
 
 @pool_command.command("unit")
 @click.argument("name", default="main")
-@click.option("--yes", is_flag=True, help="Install and enable it; otherwise it is only printed.")
+@option("--yes", is_flag=True, help="Install and enable it; otherwise it is only printed.")
 def unit(name: str, yes: bool) -> None:
     """Print the systemd unit that mounts a pool at boot; install it with --yes.
 
@@ -148,10 +141,10 @@ def unit(name: str, yes: bool) -> None:
 
 
 @pool_command.command("import")
-@click.option("--node", default="", help="What this host is called in the cluster; its hostname by default.")
-@click.option("--kubeconfig", default="", help="The kubeconfig to use.")
-@click.option("--context", default="", help="The context of the kubeconfig to use.")
-@click.option("--yes", is_flag=True, help="Do it; otherwise it is only printed.")
+@option("--node", default="", help="What this host is called in the cluster; its hostname by default.")
+@option("--kubeconfig", default="", help="The kubeconfig to use.")
+@option("--context", default="", help="The context of the kubeconfig to use.")
+@option("--yes", is_flag=True, help="Do it; otherwise it is only printed.")
 def import_(node: str, kubeconfig: str, context: str, yes: bool) -> None:
     """Make the claims and VolumeSnapshots of a lost cluster again, from what the pools of this host remember.
 
@@ -179,7 +172,7 @@ def import_(node: str, kubeconfig: str, context: str, yes: bool) -> None:
 
 @pool_command.command("destroy")
 @click.argument("name")
-@click.option("--with-snapshots", is_flag=True, help="Lose every volume and snapshot in it.")
+@option("--with-snapshots", is_flag=True, help="Lose every volume and snapshot in it.")
 def destroy(name: str, with_snapshots: bool) -> None:
     """Remove a pool and its backing file; refused while it holds anything.
 

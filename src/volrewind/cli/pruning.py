@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from volrewind.cli.commands import command, option
 from volrewind.cli.output import Column, emit_document, environment, output_option, print_table, shown
 from volrewind.cli.parsing import targets_of
 from volrewind.errors import SomeFailed
@@ -18,27 +19,19 @@ _COUNTED = ("last", "hourly", "daily", "weekly", "monthly", "yearly")
 
 def _keep_options(function: click.decorators.FC) -> click.decorators.FC:
     for kind in reversed(_COUNTED):
-        function = click.option(f"--keep-{kind}", kind, type=click.IntRange(min=1), help=f"Keep {kind} snapshots.")(
-            function
-        )
+        function = option(f"--keep-{kind}", kind, type=click.IntRange(min=1), help=f"Keep {kind} snapshots.")(function)
     return function
 
 
-@click.command("cleanup")
+@command("cleanup")
 @click.argument("targets", nargs=-1)
-@click.option("--older-than", default="", metavar="DURATION", help="Delete what is older than this, e.g. 7d.")
-@click.option(
-    "--keep", default="", metavar="RULES", help="Keep rules, e.g. 'last 3, 24 hourly, 7 daily, 4 weekly mon'."
-)
+@option("--older-than", default="", metavar="DURATION", help="Delete what is older than this, e.g. 7d.")
+@option("--keep", default="", metavar="RULES", help="Keep rules, e.g. 'last 3, 24 hourly, 7 daily, 4 weekly mon'.")
 @_keep_options
-@click.option(
-    "--keep-within", "within", default="", metavar="DURATION", help="Keep everything this close to the newest."
-)
-@click.option(
-    "--timezone", default="", help="Where calendar days are counted, e.g. Europe/Paris; the host's by default."
-)
-@click.option("--trust-clock", is_flag=True, help="Do not stop after a long time without any snapshot.")
-@click.option("--dry-run", is_flag=True, help="Only say what would be deleted, and why.")
+@option("--keep-within", "within", default="", metavar="DURATION", help="Keep everything this close to the newest.")
+@option("--timezone", default="", help="Where calendar days are counted, e.g. Europe/Paris; the host's by default.")
+@option("--trust-clock", is_flag=True, help="Do not stop after a long time without any snapshot.")
+@option("--dry-run", is_flag=True, help="Only say what would be deleted, and why.")
 @output_option
 def cleanup_command(
     targets: tuple[str, ...],

@@ -6,17 +6,16 @@ from pathlib import Path
 
 import click
 
+from volrewind.cli.commands import command, option
 from volrewind.cli.output import environment, shown
 from volrewind.cli.parsing import targets_of
 from volrewind.services.rollback import RolledBack
 
 
-@click.command("restore")
+@command("restore")
 @click.argument("name")
-@click.option("--to", default="", help="A directory that does not exist yet, or pool:NAME; NAME-restored by default.")
-@click.option(
-    "--size", default="", help="The size of a new volume, e.g. 10Gi; the snapshot's by default, and never less."
-)
+@option("--to", default="", help="A directory that does not exist yet, or pool:NAME; NAME-restored by default.")
+@option("--size", default="", help="The size of a new volume, e.g. 10Gi; the snapshot's by default, and never less.")
 def restore_command(name: str, to: str, size: str) -> None:
     """Bring snapshot NAME back beside the original. Nothing is ever overwritten.
 
@@ -29,10 +28,10 @@ def restore_command(name: str, to: str, size: str) -> None:
     click.echo(shown(restore(environment(), name, to=to, size_bytes=parse_size(size) if size else None).place))
 
 
-@click.command("rollback")
+@command("rollback")
 @click.argument("name")
 @click.argument("target", default="")
-@click.option("--force", is_flag=True, help="Also while processes have files open there.")
+@option("--force", is_flag=True, help="Also while processes have files open there.")
 def rollback_command(name: str, target: str, force: bool) -> None:
     """Make the volume or directory of snapshot NAME be as it was then. What is there now is saved first.
 
@@ -46,9 +45,9 @@ def rollback_command(name: str, target: str, force: bool) -> None:
     _say(rollback(here, name, target=wanted[0] if wanted else None, force=force))
 
 
-@click.command("undo")
+@command("undo")
 @click.argument("target")
-@click.option("--force", is_flag=True, help="Also while processes have files open there.")
+@option("--force", is_flag=True, help="Also while processes have files open there.")
 def undo_command(target: str, force: bool) -> None:
     """Bring back what TARGET held before its last rollback, finished or not.
 
@@ -68,11 +67,11 @@ def _say(done: RolledBack) -> None:
         click.echo(f"what was there before is kept in {done.safety.name}; `volrewind undo` brings it back")
 
 
-@click.command("clone")
+@command("clone")
 @click.argument("name")
 @click.argument("volume")
-@click.option("--size", default="", help="Its size, e.g. 10Gi; the snapshot's by default, and never less.")
-@click.option("--mount", "target", default="", help="An empty directory to mount it at.")
+@option("--size", default="", help="Its size, e.g. 10Gi; the snapshot's by default, and never less.")
+@option("--mount", "target", default="", help="An empty directory to mount it at.")
 def clone_command(name: str, volume: str, size: str, target: str) -> None:
     """Make VOLUME, writable and independent, from snapshot NAME, in an instant.
 

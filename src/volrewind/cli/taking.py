@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import click
 
+from volrewind.cli.commands import command, option
 from volrewind.cli.output import emit_document, environment, output_option, shown
 from volrewind.cli.parsing import labels_of, targets_of
 from volrewind.errors import SomeFailed, UsageError, VolrewindError
@@ -16,16 +17,14 @@ from volrewind.services.environment import Environment
 from volrewind.services.snapshots import CreateRequest, Taken, source_of
 
 
-@click.command("create")
+@command("create")
 @click.argument("targets", nargs=-1, required=True)
-@click.option("--name", default="", help="Its name; <volume>-YYYYMMDD-HHMMSS (UTC) by default.")
-@click.option("--pool", default="", help="The pool for a directory that has none yet.")
-@click.option("--note", default="", help="A note to keep with it.")
-@click.option("--label", "labels", multiple=True, metavar="KEY=VALUE", help="A label to keep with it.")
-@click.option(
-    "--exclude", "excludes", multiple=True, metavar="PATTERN", help="Leave files out (rsync's patterns); recorded."
-)
-@click.option("--allow-nested", is_flag=True, help="Go on where subvolumes inside would be missing; they are recorded.")
+@option("--name", default="", help="Its name; <volume>-YYYYMMDD-HHMMSS (UTC) by default.")
+@option("--pool", default="", help="The pool for a directory that has none yet.")
+@option("--note", default="", help="A note to keep with it.")
+@option("--label", "labels", multiple=True, metavar="KEY=VALUE", help="A label to keep with it.")
+@option("--exclude", "excludes", multiple=True, metavar="PATTERN", help="Leave files out (rsync's patterns); recorded.")
+@option("--allow-nested", is_flag=True, help="Go on where subvolumes inside would be missing; they are recorded.")
 @output_option
 def create_command(
     targets: tuple[str, ...],
@@ -83,9 +82,9 @@ def _document(here: Environment, taken: Taken) -> Document:
     return {**document, "reason": taken.reason, "seconds": round(taken.cut_seconds, 4)}
 
 
-@click.command("delete")
+@command("delete")
 @click.argument("names", nargs=-1, required=True)
-@click.option("--allow-last", is_flag=True, help="Also the last good snapshot of a volume.")
+@option("--allow-last", is_flag=True, help="Also the last good snapshot of a volume.")
 def delete_command(names: tuple[str, ...], allow_last: bool) -> None:
     """Delete snapshots by NAME; any of them, in any order.
 
@@ -96,7 +95,7 @@ def delete_command(names: tuple[str, ...], allow_last: bool) -> None:
     _each(names, "deleted", lambda name: snapshots.delete(here, name, allow_last=allow_last))
 
 
-@click.command("hold")
+@command("hold")
 @click.argument("names", nargs=-1, required=True)
 def hold_command(names: tuple[str, ...]) -> None:
     """Put snapshots on hold: neither rules nor `delete` remove them.
@@ -108,7 +107,7 @@ def hold_command(names: tuple[str, ...]) -> None:
     _each(names, "on hold", lambda name: snapshots.hold(here, name, held=True))
 
 
-@click.command("release")
+@command("release")
 @click.argument("names", nargs=-1, required=True)
 def release_command(names: tuple[str, ...]) -> None:
     """Take snapshots off hold.

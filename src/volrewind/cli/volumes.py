@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from volrewind.cli.commands import group, option
 from volrewind.cli.output import Column, emit, environment, output_option, shown, size_of
 from volrewind.model.quantity import format_size, parse_size
 from volrewind.model.target import Target, TargetKind
@@ -13,23 +14,23 @@ from volrewind.services import storage
 from volrewind.services.documents import volume_document
 
 
-@click.group("volume")
+@group("volume")
 def volume_command() -> None:
     """Volumes that live in a pool."""
 
 
 @volume_command.command("create")
 @click.argument("name")
-@click.option("--pool", default="main", show_default=True)
-@click.option("--size", default="", help="Its size, e.g. 10Gi; without one a btrfs volume has no limit.")
-@click.option(
+@option("--pool", default="main", show_default=True)
+@option("--size", default="", help="Its size, e.g. 10Gi; without one a btrfs volume has no limit.")
+@option(
     "--filesystem",
     type=click.Choice(("ext4", "xfs")),
     default=None,
     help="Inside a volume of an image pool; ext4 by default.",
 )
-@click.option("--block", is_flag=True, help="A raw block volume (image pool).")
-@click.option("--mount", "target", default="", help="An empty directory to mount it at.")
+@option("--block", is_flag=True, help="A raw block volume (image pool).")
+@option("--mount", "target", default="", help="An empty directory to mount it at.")
 def create(name: str, pool: str, size: str, filesystem: str | None, block: bool, target: str) -> None:
     """Make an empty volume.
 
@@ -70,8 +71,8 @@ def list_volumes(output: str) -> None:
 @volume_command.command("mount")
 @click.argument("name")
 @click.argument("directory")
-@click.option("--pool", default="")
-@click.option("--read-only", is_flag=True)
+@option("--pool", default="")
+@option("--read-only", is_flag=True)
 def mount(name: str, directory: str, pool: str, read_only: bool) -> None:
     """Mount a volume at an empty DIRECTORY, from now on at every boot too; not one that mirrors a directory.
 
@@ -84,7 +85,7 @@ def mount(name: str, directory: str, pool: str, read_only: bool) -> None:
 
 @volume_command.command("unmount")
 @click.argument("name")
-@click.option("--pool", default="")
+@option("--pool", default="")
 def unmount(name: str, pool: str) -> None:
     """Unmount a volume everywhere.
 
@@ -97,7 +98,7 @@ def unmount(name: str, pool: str) -> None:
 @volume_command.command("resize")
 @click.argument("name")
 @click.argument("size")
-@click.option("--pool", default="")
+@option("--pool", default="")
 def resize(name: str, size: str, pool: str) -> None:
     """Give a volume a new SIZE while it is in use; one that mirrors a directory has none.
 
@@ -110,7 +111,7 @@ def resize(name: str, size: str, pool: str) -> None:
 
 @volume_command.command("delete")
 @click.argument("name")
-@click.option("--pool", default="")
+@option("--pool", default="")
 def delete(name: str, pool: str) -> None:
     """Delete a volume that is not mounted; its snapshots stay, and so does a directory that it mirrors.
 
