@@ -8,6 +8,7 @@ VolrewindError                1  INTERNAL             500
 ├── TimedOut                  4  DEADLINE_EXCEEDED    504
 ├── Refused                   5  FAILED_PRECONDITION  409
 │   ├── AlreadyThere          5  ALREADY_EXISTS       409
+│   ├── Expired               5  ABORTED              409
 │   ├── InUse                 5  FAILED_PRECONDITION  409
 │   ├── BadSize               5  OUT_OF_RANGE         409
 │   └── NoSpace               5  RESOURCE_EXHAUSTED   507
@@ -83,6 +84,12 @@ class AlreadyThere(Refused):
     """The target exists; nothing is ever overwritten."""
 
     grpc_code = "ALREADY_EXISTS"
+
+
+class Expired(Refused):
+    """The cluster has forgotten what we go on from; it has to be read anew."""
+
+    grpc_code = "ABORTED"
 
 
 class InUse(Refused):

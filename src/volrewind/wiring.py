@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from volrewind.cluster.client import Connection
 
 ROOT_STATE = Path("/var/lib/volrewind")
+_MICROK8S_SECONDS = 30.0  # for it to print a file
 
 
 def environment_of(
@@ -43,15 +44,48 @@ def environment_of(
     return Environment(LocalMethod(home, clock), clock, host_zone, Path.cwd(), progress)
 
 
-def cluster_of(*, kubeconfig: str = "", context: str = "") -> AbstractContextManager[Connection]:
-    """Give the cluster that `kubeconfig`, else `KUBECONFIG` or ~/.kube/config names; nothing is asked of it yet.
+def cluster_of(
+    variables: Mapping[str, str], *, kubeconfig: str = "", context: str = "", namespace: str = ""
+) -> AbstractContextManager[Connection]:
+    """Give the cluster that `kubeconfig` names, else the one that kubectl would speak to; nothing is asked of it yet.
+
+    Without a kubeconfig it is the one this Pod runs in, else the MicroK8s of this host. `namespace` wins over the context's.
 
     Raises:
         UsageError: there is no kubeconfig, or it has no such context.
     """
     from volrewind.cluster.client import connect
 
-    return connect(SystemClock(), kubeconfig=kubeconfig, context=context)
+    return connect(
+        SystemClock(),
+        variables=variables,
+        kubeconfig=kubeconfig,
+        context=context,
+        namespace=namespace,
+        otherwise=partial(_microk8s_config, variables),
+    )
+
+
+def has_cluster(variables: Mapping[str, str]) -> bool:
+    """Tell whether a cluster is set up here: by a kubeconfig, the account of a Pod, or a MicroK8s on this host."""
+    from volrewind.cluster.where import is_set_up
+
+    return is_set_up(variables) or _microk8s(variables) is not None
+
+
+def _microk8s(variables: Mapping[str, str]) -> str | None:
+    """Return the program that prints MicroK8s' kubeconfig; None when it is not here, or when another one was named."""
+    if variables.get("KUBECONFIG"):
+        return None
+    places = (*variables.get("PATH", os.defpath).split(os.pathsep), "/snap/bin")
+    return next((path for place in places if os.access(path := f"{place}/microk8s", os.X_OK)), None)
+
+
+def _microk8s_config(variables: Mapping[str, str]) -> str:
+    from volrewind.system.process import run
+
+    program = _microk8s(variables)
+    return run([program, "config"], timeout_seconds=_MICROK8S_SECONDS).out if program else ""
 
 
 def state_of(variables: Mapping[str, str]) -> Path:

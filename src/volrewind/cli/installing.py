@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import click
@@ -56,7 +57,7 @@ def driver(
             raise click.UsageError("--no-cluster only prints")
         _print(driver_install.plan_install(None, InstallRequest(**wanted)))
         return
-    with cluster_of(kubeconfig=kubeconfig, context=context) as cluster:
+    with cluster_of(os.environ, kubeconfig=kubeconfig, context=context) as cluster:
         if uninstall:
             _uninstall(cluster, deadline, yes=yes)
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from pathlib import Path
 
@@ -159,7 +160,7 @@ def import_(node: str, kubeconfig: str, context: str, yes: bool) -> None:
     if not yes:
         click.echo(pool_import.yaml_text(plan), nl=False)
     else:
-        with cluster_of(kubeconfig=kubeconfig, context=context) as cluster:
+        with cluster_of(os.environ, kubeconfig=kubeconfig, context=context) as cluster:
             done = pool_import.carry_out(cluster, plan)
         for one in done.made:
             click.echo(f"made {one}")

@@ -2,43 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from types import MappingProxyType
 from typing import Any  # what lightkube gives: classes of objects, made when they are needed
 
 import httpx2
-from lightkube import Client, KubeConfig
-from lightkube.core.exceptions import ConfigError
-from lightkube.core.resource import NamespacedResource
+from lightkube import Client
 
 from volrewind.clock import Clock
 from volrewind.cluster.failures import said_plainly
-from volrewind.errors import AlreadyThere, NotFound, UsageError
+from volrewind.cluster.kubeconfig import found_config
+from volrewind.cluster.requests import EVERYWHERE, Requests, place_of
+from volrewind.cluster.rights import Right
+from volrewind.errors import AlreadyThere, NotFound
 
 FIELD_MANAGER = "volrewind"
-EVERYWHERE = "*"  # the namespace that stands for all
 _AT_ONCE = 500  # objects in one answer; kubectl's chunk size
 _TIMEOUT_SECONDS = 30.0  # of one request; what takes longer is waited for by asking again
+_MERGE = "application/merge-patch+json"
+Manifest = Mapping[str, Any]  # Any: a manifest is a document, whose shape only its kind tells
+
+__all__ = ["EVERYWHERE", "FIELD_MANAGER", "Connection", "connect"]
 
 
 class Connection:
-    """Requests to one cluster, with its refusals in our words."""
+    """Requests to one cluster, with its refusals in our words.
 
-    def __init__(self, client: Client, clock: Clock) -> None:
+    `namespace` is the one that is meant when nobody names one: the context's. A `kind` is one of `cluster.kinds` or one of
+    lightkube's; `namespace` matters only where the kind has one. Selectors are text, as kubectl takes them.
+    """
+
+    def __init__(self, client: Client, clock: Clock, namespace: str = "") -> None:
         self._client: Any = client  # its overloads want to know at once whether a kind has namespaces
+        self.requests = Requests(client)
         self.clock = clock
+        self.namespace = namespace or client.namespace
 
     def each(
         self,
         kind: Any,
         *,
-        labels: Mapping[str, str] | None = None,
         namespace: str = EVERYWHERE,
+        labels: Mapping[str, str] | str = "",
+        fields: str = "",
         at_once: int = _AT_ONCE,
     ) -> Iterator[Any]:
-        """Yield the objects of a kind, of all namespaces or of one, asking for `at_once` of them at a time."""
-        with said_plainly(f"list {_plural(kind)}"):
-            yield from self._client.list(kind, labels=labels, chunk_size=at_once, **_in(kind, namespace))
+        """Yield the objects of a kind, asking for `at_once` of them at a time."""
+        params = {"limit": at_once, "labelSelector": _selector(labels), "fieldSelector": fields}
+        with self.said("list", kind, namespace):
+            for _, things in self.requests.pages(kind, namespace, params):
+                yield from things
 
     def get(self, kind: Any, name: str, namespace: str = "") -> Any:
         """Return one object.
@@ -46,29 +60,66 @@ class Connection:
         Raises:
             NotFound: there is none.
         """
-        with said_plainly(f"read {_plural(kind)} {name!r}"):
-            return self._client.get(kind, name, **_in(kind, namespace))
+        with self.said("get", kind, namespace, name):
+            return self.requests.send("GET", kind, namespace, name)
+
+    def find(self, kind: Any, name: str, namespace: str = "") -> Any:
+        """Return one object, or None when there is none."""
+        try:
+            return self.get(kind, name, namespace)
+        except NotFound:
+            return None
+
+    def make(self, kind: Any, manifest: Manifest, namespace: str = "", *, dry_run: bool = False) -> Any:
+        """Make an object from its manifest (apiVersion and kind are filled in), and return it as it is then.
+
+        Raises:
+            AlreadyThere: there is one of its name.
+        """
+        with self.said("create", kind, namespace, manifest["metadata"].get("name", "")):
+            return self.requests.send("POST", kind, namespace, body=_whole(kind, manifest), params=_dry(dry_run))
+
+    def change(
+        self, kind: Any, name: str, patch: Manifest, namespace: str = "", *, uid: str = "", version: str = ""
+    ) -> Any:
+        """Change an object by a merge patch, and return it as it is then; a list is replaced, None takes a field away.
+
+        Raises:
+            Refused: it is no longer the one with this `uid`, or not in this (resource) `version` any more.
+        """
+        held = {key: value for key, value in (("uid", uid), ("resourceVersion", version)) if value}
+        body = {**patch, "metadata": {**patch.get("metadata", {}), **held}}
+        with self.said("patch", kind, namespace, name):
+            return self.requests.send("PATCH", kind, namespace, name, body=body, content_type=_MERGE)
 
     def apply(self, thing: Any, *, dry_run: bool = False) -> None:
         """Make an object be as said, by server-side apply: what others manage in it stays theirs."""
         kind, metadata = type(thing), thing.metadata
-        with said_plainly(f"apply {_plural(kind)} {metadata.name!r}"):
+        with self.said("patch", kind, metadata.namespace or "", metadata.name, shown="apply"):
             self._client.apply(thing, force=True, dry_run=dry_run)
 
     def create(self, thing: Any) -> bool:
         """Make an object unless there is one of that name, which stays as it is; tells whether it was made."""
         try:
-            with said_plainly(f"create {_plural(type(thing))} {thing.metadata.name!r}"):
+            with self.said("create", type(thing), thing.metadata.namespace or "", thing.metadata.name):
                 self._client.create(thing)
         except AlreadyThere:
             return False
         return True
 
-    def delete(self, kind: Any, name: str, namespace: str = "") -> None:
-        """Ask for an object to be deleted; one that is gone is fine."""
+    def delete(
+        self, kind: Any, name: str, namespace: str = "", *, uid: str = "", version: str = "", dry_run: bool = False
+    ) -> None:
+        """Ask for an object to be deleted; one that is gone is fine.
+
+        Raises:
+            Refused: it is no longer the one with this `uid`, or not in this (resource) `version` any more.
+        """
+        held = {key: value for key, value in (("uid", uid), ("resourceVersion", version)) if value}
+        body = {"preconditions": held} if held else None
         try:
-            with said_plainly(f"delete {_plural(kind)} {name!r}"):
-                self._client.delete(kind, name, **_in(kind, namespace))
+            with self.said("delete", kind, namespace, name):
+                self.requests.send("DELETE", kind, namespace, name, body=body, params=_dry(dry_run))
         except NotFound:
             return
 
@@ -80,38 +131,56 @@ class Connection:
             return False
         return True
 
+    def groups(self) -> dict[str, tuple[str, ...]]:
+        """Return the API groups the cluster serves, with their versions, the preferred one first; anybody may ask."""
+        with said_plainly("list API groups"):
+            return self.requests.groups()
+
+    def said(
+        self, verb: str, kind: Any, namespace: str = "", name: str = "", *, shown: str = ""
+    ) -> AbstractContextManager[None]:
+        """Put what goes wrong in the block into our words; `verb` is what the cluster calls it, as in a Role."""
+        place = place_of(kind)
+        inside = namespace if place.is_namespaced and namespace != EVERYWHERE else ""
+        right = Right(verb, place.group, place.plural, inside)
+        what = f"{shown or verb} {place.plural}" + (f" {name!r}" if name else "")
+        return said_plainly(f"{what} in namespace {inside!r}" if inside else what, right)
+
 
 @contextmanager
-def connect(clock: Clock, *, kubeconfig: str = "", context: str = "") -> Iterator[Connection]:
+def connect(
+    clock: Clock,
+    *,
+    variables: Mapping[str, str] = MappingProxyType({}),
+    kubeconfig: str = "",
+    context: str = "",
+    namespace: str = "",
+    otherwise: Callable[[], str] = lambda: "",
+) -> Iterator[Connection]:
     """Give a connection while the block runs; nothing is asked of the cluster yet.
 
-    Without `kubeconfig` it is where `KUBECONFIG` says, the account of the Pod this runs in, or ~/.kube/config.
+    The cluster is the one that `found_config` finds; `namespace` wins over the context's.
 
     Raises:
         UsageError: there is no kubeconfig, or it has no such context.
     """
+    config = found_config(variables, kubeconfig=kubeconfig, context=context, otherwise=otherwise)
+    client = Client(config=config, field_manager=FIELD_MANAGER, timeout=httpx2.Timeout(_TIMEOUT_SECONDS))
     try:
-        config = KubeConfig.from_file(kubeconfig) if kubeconfig else KubeConfig.from_env()
-        chosen = config.get(context or None)
-    except (ConfigError, KeyError, OSError, ValueError) as error:
-        raise UsageError(
-            f"no cluster is set up here: {error}",
-            hint="name a kubeconfig with --kubeconfig or KUBECONFIG (`microk8s config` prints MicroK8s')",
-        ) from error
-    client = Client(config=chosen, field_manager=FIELD_MANAGER, timeout=httpx2.Timeout(_TIMEOUT_SECONDS))
-    try:
-        yield Connection(client, clock)
+        yield Connection(client, clock, namespace)
     finally:
         client.close()
 
 
-def _is_namespaced(kind: Any) -> bool:
-    return issubclass(kind, NamespacedResource)
+def _selector(labels: Mapping[str, str] | str) -> str:
+    return labels if isinstance(labels, str) else ",".join(f"{key}={value}" for key, value in labels.items())
 
 
-def _in(kind: Any, namespace: str) -> dict[str, str]:
-    return {"namespace": namespace} if _is_namespaced(kind) else {}
+def _whole(kind: Any, manifest: Manifest) -> Manifest:
+    place = place_of(kind)
+    version = f"{place.group}/{place.version}" if place.group else place.version
+    return {"apiVersion": version, "kind": place.kind, **manifest}
 
 
-def _plural(kind: Any) -> str:
-    return str(kind._api_info.plural)
+def _dry(dry_run: bool) -> dict[str, str]:
+    return {"dryRun": "All"} if dry_run else {}

@@ -1,14 +1,38 @@
-"""The kinds of objects we work with that lightkube has no models of."""
+"""The kinds of objects we work with: those that we read, and those that lightkube has no models of."""
 
 from __future__ import annotations
 
-from lightkube.generic_resource import create_global_resource, create_namespaced_resource
+from typing import Any  # lightkube's classes of objects, made here
+
+from lightkube.core.resource import GlobalResource, NamespacedResourceG
+from lightkube.generic_resource import create_api_info, create_global_resource, create_namespaced_resource
+
+from volrewind.cluster import wire
 
 # It has one, which refuses the null that a kubelet writes for `drivers` while there are none.
 CSINode = create_global_resource("storage.k8s.io", "v1", "CSINode", "csinodes")
 
 _GROUP, _VERSION = "snapshot.storage.k8s.io", "v1"
 
+# As whole documents: for manifests, and for whoever must see every field.
 VolumeSnapshot = create_namespaced_resource(_GROUP, _VERSION, "VolumeSnapshot", "volumesnapshots")
 VolumeSnapshotClass = create_global_resource(_GROUP, _VERSION, "VolumeSnapshotClass", "volumesnapshotclasses")
 VolumeSnapshotContent = create_global_resource(_GROUP, _VERSION, "VolumeSnapshotContent", "volumesnapshotcontents")
+
+
+def _read(thing: Any) -> Any:
+    """Return the kind whose objects are decoded to a class of `wire`."""
+    place = wire.PLACES[thing]
+    info = create_api_info(place.group, place.version, place.kind, place.plural)
+    bases = (thing, NamespacedResourceG if place.is_namespaced else GlobalResource)
+    return type(thing)(place.kind, bases, {"_api_info": info, "__module__": __name__})
+
+
+# As values of `wire`: for everything else.
+CLAIM = _read(wire.PersistentVolumeClaim)
+VOLUME = _read(wire.PersistentVolume)
+STORAGE_CLASS = _read(wire.StorageClass)
+SNAPSHOT = _read(wire.VolumeSnapshot)
+CONTENT = _read(wire.VolumeSnapshotContent)
+SNAPSHOT_CLASS = _read(wire.VolumeSnapshotClass)
+EVENT = _read(wire.Event)

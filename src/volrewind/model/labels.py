@@ -1,10 +1,20 @@
-"""What we are called in a cluster, and the labels that let a lost one be told what its volumes and snapshots were called."""
+"""What we are called in a cluster, and the labels and annotations that are ours."""
 
 from __future__ import annotations
 
 DRIVER = "csi.volrewind.io"
 NODE_KEY = "topology.volrewind.io/node"  # of a node, and of every volume's affinity
 
+# On what we make in a cluster. A label's value has at most 63 characters, so names of others stand in annotations.
+MANAGED_BY = "app.kubernetes.io/managed-by"  # label: MANAGER is ours, anything else is somebody else's
+MANAGER = "volrewind"
+NOTE = "volrewind.io/note"  # annotation
+CONSISTENCY = "volrewind.io/consistency"  # annotation: what a restored application would find
+PURPOSE = "volrewind.io/purpose"  # label: manual, safety, scheduled
+POLICY = "volrewind.io/policy"  # label: the SnapshotPolicy that had it made
+OPERATION = "volrewind.io/operation"  # label of a journal
+
+# On the records of a pool, which let a lost cluster be told what its volumes and snapshots were called.
 CSI_NAME = "volrewind.io/csi-name"  # what the driver was asked to call it
 NAMESPACE = "volrewind.io/namespace"
 CLAIM = "volrewind.io/claim"

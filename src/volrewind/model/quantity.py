@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 
 from volrewind.errors import UsageError
 
@@ -14,6 +14,10 @@ _FACTORS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15}
 }
 # Texts, compiled when the first of them is met: most commands meet none.
 _SIZE = r"(?P<number>\d{1,18}(?:\.\d{1,9})?)(?P<suffix>[KMGTP]i|[kMGTP]|)B?"
+# What the API accepts besides: exa, parts of a byte (as powers of ten), and exponents of ten.
+_API_FACTORS = {**_FACTORS, "E": 10**18, "Ei": 1024**6}
+_PARTS = {"m": -3, "u": -6, "n": -9}
+_QUANTITY = r"([+-]?(?:\d{1,30}(?:\.\d{0,30})?|\.\d{1,30}))(?:[eE]([+-]?\d{1,2})|([KMGTPE]i|[numkMGTPE]|))"
 _DAYS = {"y": 365, "mo": 30, "w": 7, "d": 1}
 _LONG_PART = r"(\d{1,6})(y|mo|w|d)"
 MAX_DURATION = timedelta(days=365 * 1000)
@@ -30,6 +34,17 @@ def parse_size(text: str) -> int:
     if size <= 0 or size != int(size) or size > 2**63 - 1:
         raise UsageError(f"size {text!r} is not understood", hint="write it like 10Gi, 500M or 1073741824")
     return int(size)
+
+
+def kubernetes_bytes(quantity: object) -> int:
+    """Return the bytes of a quantity as the API gives it, rounded up; 0 for none, and for what is no quantity."""
+    match = re.fullmatch(_QUANTITY, str(quantity), re.ASCII)
+    if match is None:
+        return 0
+    number, exponent, suffix = match.groups()
+    power = Decimal(10) ** int(exponent or _PARTS.get(suffix, 0))
+    size = Decimal(number) * power * _API_FACTORS.get(suffix or "", 1)
+    return int(size.to_integral_value(ROUND_CEILING)) if size > 0 else 0
 
 
 def format_size(size_bytes: int | None) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from volrewind.errors import NotSupported, UsageError
+from volrewind.errors import UsageError
 from volrewind.model.names import check_name
 
 
@@ -36,7 +36,7 @@ def parse_target(text: str, working_directory: Path) -> Target:
     """Return the target: `pool:NAME` or `pool:POOL/NAME` is a volume, anything with a slash (or `.`, `..`) a directory.
 
     Raises:
-        NotSupported: anything else is a claim of a cluster.
+        UsageError: anything else is a claim of a cluster.
     """
     if text.startswith("pool:"):
         pool, slash, volume = text[len("pool:") :].rpartition("/")
@@ -47,10 +47,15 @@ def parse_target(text: str, working_directory: Path) -> Target:
         raise UsageError(f"target {text!r} is not a path")
     if "/" in text or text in (".", ".."):
         return Target(TargetKind.DIRECTORY, path=_absolute(working_directory / text))
-    raise NotSupported(
-        f"{text!r} would be a claim of a cluster, which this version cannot reach yet",
+    raise UsageError(
+        f"{text!r} would be a claim of a cluster, and this is about a host",
         hint=f"write ./{text} for a directory, pool:{text} for a volume of a pool",
     )
+
+
+def is_claim(text: str) -> bool:
+    """Tell whether a target names a claim of a cluster, rather than something on this host."""
+    return not text.startswith("pool:") and "/" not in text and text not in ("", ".", "..")
 
 
 def _absolute(path: Path) -> Path:

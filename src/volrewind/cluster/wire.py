@@ -1,0 +1,197 @@
+"""What the API sends, as far as we read it: decoded straight from the bytes, everything else is skipped.
+
+Nothing here knows a client, so that whoever only reads need not load one.
+"""
+
+# Annotations are not postponed here: msgspec needs them when the classes are made.
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import msgspec
+
+
+class Owner(msgspec.Struct, rename="camel"):
+    """Who an object belongs to."""
+
+    kind: str = ""
+    name: str = ""
+    uid: str = ""
+    api_version: str = ""
+    controller: bool = False
+
+
+class Metadata(msgspec.Struct, rename="camel"):
+    """What every object has."""
+
+    name: str = ""
+    namespace: str = ""
+    uid: str = ""
+    resource_version: str = ""
+    creation_timestamp: datetime | None = None
+    deletion_timestamp: datetime | None = None
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+    finalizers: tuple[str, ...] = ()
+    owner_references: tuple[Owner, ...] = ()
+
+
+class Reference(msgspec.Struct, rename="camel"):
+    """An object by its names."""
+
+    kind: str = ""
+    namespace: str = ""
+    name: str = ""
+    uid: str = ""
+
+
+class Thing(msgspec.Struct, rename="camel"):
+    """Any object."""
+
+    metadata: Metadata
+
+
+class _Resources(msgspec.Struct):
+    requests: dict[str, Any] = {}  # Any: a quantity is text, or a bare number where somebody wrote one
+
+
+class _ClaimSpec(msgspec.Struct, rename="camel"):
+    storage_class_name: str | None = None
+    volume_name: str = ""
+    volume_mode: str | None = None
+    access_modes: tuple[str, ...] = ()
+    resources: _Resources = msgspec.field(default_factory=_Resources)
+
+
+class _ClaimStatus(msgspec.Struct):
+    phase: str = "Pending"
+    capacity: dict[str, Any] = {}  # Any: as above
+
+
+class PersistentVolumeClaim(Thing, rename="camel"):
+    """A claim."""
+
+    spec: _ClaimSpec = msgspec.field(default_factory=_ClaimSpec)
+    status: _ClaimStatus = msgspec.field(default_factory=_ClaimStatus)
+
+
+class PersistentVolume(Thing, rename="camel"):
+    """A volume. Its spec has one key for its kind, whatever that is, so it stays a document."""
+
+    spec: dict[str, Any] = {}  # Any: JSON's values, which only `values` looks into
+    status: dict[str, Any] = {}
+
+
+class StorageClass(Thing, rename="camel"):
+    """A class of volumes."""
+
+    provisioner: str = ""
+    parameters: dict[str, str] = {}
+    reclaim_policy: str = "Delete"
+    volume_binding_mode: str = "Immediate"
+    allow_volume_expansion: bool = False
+
+
+class Error(msgspec.Struct):
+    """What went wrong last."""
+
+    message: str = ""
+    time: datetime | None = None
+
+
+class _SnapshotSource(msgspec.Struct, rename="camel"):
+    persistent_volume_claim_name: str | None = None
+    volume_snapshot_content_name: str | None = None
+    volume_handle: str | None = None
+    snapshot_handle: str | None = None
+
+
+class _SnapshotSpec(msgspec.Struct, rename="camel"):
+    source: _SnapshotSource = msgspec.field(default_factory=_SnapshotSource)
+    volume_snapshot_class_name: str | None = None
+
+
+class SnapshotStatus(msgspec.Struct, rename="camel"):
+    """How far a snapshot has come."""
+
+    bound_volume_snapshot_content_name: str | None = None
+    creation_time: datetime | None = None
+    ready_to_use: bool | None = None
+    restore_size: Any = None  # Any: a quantity
+    error: Error | None = None
+    volume_group_snapshot_name: str | None = None
+
+
+class VolumeSnapshot(Thing, rename="camel"):
+    """A snapshot."""
+
+    spec: _SnapshotSpec = msgspec.field(default_factory=_SnapshotSpec)
+    status: SnapshotStatus | None = None
+
+
+class _ContentSpec(msgspec.Struct, rename="camel"):
+    driver: str = ""
+    deletion_policy: str = "Retain"
+    source: _SnapshotSource = msgspec.field(default_factory=_SnapshotSource)
+    volume_snapshot_ref: Reference = msgspec.field(default_factory=Reference)
+    volume_snapshot_class_name: str | None = None
+    source_volume_mode: str | None = None
+
+
+class ContentStatus(msgspec.Struct, rename="camel"):
+    """How far a content has come."""
+
+    snapshot_handle: str | None = None
+    creation_time: int | None = None  # nanoseconds since 1970, unlike a snapshot's
+    ready_to_use: bool | None = None
+    restore_size: int | None = None
+    error: Error | None = None
+
+
+class VolumeSnapshotContent(Thing, rename="camel"):
+    """What a snapshot is bound to."""
+
+    spec: _ContentSpec = msgspec.field(default_factory=_ContentSpec)
+    status: ContentStatus | None = None
+
+
+class VolumeSnapshotClass(Thing, rename="camel"):
+    """A class of snapshots."""
+
+    driver: str = ""
+    deletion_policy: str = "Delete"
+    parameters: dict[str, str] = {}
+
+
+class Event(Thing, rename="camel"):
+    """Something that was said about an object."""
+
+    involved_object: Reference = msgspec.field(default_factory=Reference)
+    reason: str = ""
+    message: str = ""
+    type: str = ""
+    count: int | None = None
+    first_timestamp: datetime | None = None
+    last_timestamp: datetime | None = None
+    event_time: datetime | None = None
+
+
+class Place(NamedTuple):
+    """Where the API has a kind."""
+
+    group: str
+    version: str
+    kind: str
+    plural: str
+    is_namespaced: bool = False
+
+
+_SNAPSHOTS = "snapshot.storage.k8s.io"
+PLACES: dict[type[Thing], Place] = {
+    PersistentVolumeClaim: Place("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims", True),
+    PersistentVolume: Place("", "v1", "PersistentVolume", "persistentvolumes"),
+    StorageClass: Place("storage.k8s.io", "v1", "StorageClass", "storageclasses"),
+    VolumeSnapshot: Place(_SNAPSHOTS, "v1", "VolumeSnapshot", "volumesnapshots", True),
+    VolumeSnapshotContent: Place(_SNAPSHOTS, "v1", "VolumeSnapshotContent", "volumesnapshotcontents"),
+    VolumeSnapshotClass: Place(_SNAPSHOTS, "v1", "VolumeSnapshotClass", "volumesnapshotclasses"),
+    Event: Place("", "v1", "Event", "events", True),
+}
