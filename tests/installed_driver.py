@@ -16,7 +16,7 @@ def in_driver(kubectl: Kubectl, *words: str) -> str:
 
 def held(kubectl: Kubectl) -> str:
     """Return the names of what the pools hold, one a line; "" when they are empty."""
-    return in_driver(kubectl, "volume", "list", "-o", "name") + in_driver(kubectl, "list", "-o", "name")
+    return in_driver(kubectl, "volume", "list", "-o", "name") + in_driver(kubectl, "list", "--local", "-o", "name")
 
 
 def be_restarted(kubectl: Kubectl) -> None:

@@ -6,10 +6,24 @@ from collections.abc import Iterator
 
 import pytest
 from clusters import Cluster, a_cluster, account, admin, as_account, namespace
+from served import allowed, claims, classes, driver, everybody, kubectl, program, token_for
 
 from testbed.place import Kind
 
-__all__ = ["account", "admin", "as_account", "namespace"]
+__all__ = [
+    "account",
+    "admin",
+    "allowed",
+    "as_account",
+    "claims",
+    "classes",
+    "driver",
+    "everybody",
+    "kubectl",
+    "namespace",
+    "program",
+    "token_for",
+]
 
 
 @pytest.fixture(scope="session")

@@ -107,8 +107,8 @@ def test_an_unknown_command_is_a_usage_error(bare: Shell) -> None:
     assert bare.run("nonsense", code=2).stdout == ""
 
 
-def test_a_claim_is_refused_with_a_hint(bare: Shell) -> None:
-    done = bare.run("create", "data-pvc", code=errors.NotSupported.exit_code)
+def test_a_claim_without_a_cluster_is_refused_with_a_hint(bare: Shell) -> None:
+    done = bare.run("create", "data-pvc", code=errors.UsageError.exit_code)
     assert "hint: write ./data-pvc" in done.stderr
 
 

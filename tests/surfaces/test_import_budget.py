@@ -14,7 +14,8 @@ from volrewind.pools.home import Home
 from volrewind.pools.place import NewPool
 from volrewind.pools.pool import NewVolume
 
-HEAVY = {"rich", "pydantic", "grpc", "starlette", "yaml", "asyncio", "lightkube", "httpx", "hypothesis"}
+HEAVY = {"rich", "pydantic", "grpc", "starlette", "yaml", "asyncio", "lightkube", "httpx", "httpx2", "hypothesis"}
+OF_CLUSTERS = ("create", "list", "status", "wait", "methods", "rbac")
 # What `list` on a host without pools has no use for. A pool in use loads its own kind.
 KINDS = {f"volrewind.pools.{kind}" for kind in ("btrfs", "image", "zfs", "reflink", "restic", "memory")}
 UNUSED = {"volrewind.pools.mirror", "volrewind.pools.backing", "volrewind.pools.making", "volrewind.plan.retention",
@@ -55,7 +56,17 @@ def _packages(modules: set[str]) -> set[str]:
     return {module.partition(".")[0] for module in modules}
 
 
-@pytest.mark.parametrize("words", [("--help",), ("list",), ("list", "-o", "json"), ("list", "--help"), ("--version",)])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--help",),
+        ("--version",),
+        ("list",),
+        ("list", "-o", "json"),
+        ("status",),
+        *((verb, "--help") for verb in OF_CLUSTERS),
+    ],
+)
 def test_no_heavy_package_is_loaded(tmp_path: Path, words: tuple[str, ...]) -> None:
     assert not _packages(_loaded(tmp_path, *words)) & HEAVY
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from volrewind.cli.clusters import Where, cluster_options, is_about_cluster, local_option
 from volrewind.cli.commands import command, option
 from volrewind.cli.output import (
     Column,
@@ -43,15 +44,26 @@ _COLUMNS = (
 
 @command("list")
 @click.argument("targets", nargs=-1)
-@option("--local", is_flag=True, help="Speak of this host (there is nothing else yet).")
+@option("-l", "--selector", default="", metavar="LABELS", help="Claims: only snapshots with these labels.")
+@cluster_options(everywhere=True)
+@local_option
 @output_option
-def list_command(targets: tuple[str, ...], local: bool, output: str) -> None:
+def list_command(targets: tuple[str, ...], where: Where, selector: str, local: bool, output: str) -> None:
     """List the snapshots of TARGETs, or of everything, oldest first.
 
+    Without a TARGET it is about the cluster when one is set up here, else about this host.
+
     \b
-    volrewind list
+    volrewind list -n production
+    volrewind list -A -o wide
     volrewind list ./data -o wide
+    volrewind list --local
     """
+    if selector or is_about_cluster(where, targets, local=local):
+        from volrewind.cli.claim_listing import list_of_claims
+
+        list_of_claims(where, targets, selector, output)
+        return
     here = environment()
     listed, damages = list_snapshots(here, targets_of(here, targets))
     emit(
@@ -113,15 +125,26 @@ def _print_description(document: Document) -> None:
 @command("status")
 @click.argument("targets", nargs=-1)
 @option("--within", default="", metavar="DURATION", help="A newest snapshot older than this is a problem, e.g. 2d.")
-@option("--local", is_flag=True, help="Speak of this host (there is nothing else yet).")
+@cluster_options(everywhere=True)
+@local_option
 @output_option
-def status_command(targets: tuple[str, ...], within: str, local: bool, output: str) -> None:
-    """Show each volume's newest good snapshot, each pool's space, and what is wrong. Exit code 1 when something is.
+def status_command(targets: tuple[str, ...], where: Where, within: str, local: bool, output: str) -> None:
+    """Show each claim's or volume's newest good snapshot, and what is wrong. Exit code 1 when something is.
+
+    In a cluster also every snapshot that is not ready, and why; on a host also each pool's space. Without a TARGET it is
+    about the cluster when one is set up here, else about this host.
 
     \b
-    volrewind status --within 2d
+    volrewind status -A --within 2d
+    volrewind status --local
     """
     from volrewind.model.quantity import parse_duration
+
+    if is_about_cluster(where, targets, local=local):
+        from volrewind.cli.claim_listing import status_of_claims
+
+        status_of_claims(where, targets, parse_duration(within) if within else None, output)
+        return
     from volrewind.services.status import status
 
     here = environment()

@@ -17,10 +17,12 @@ from volrewind.errors import Interrupted, VolrewindError
 
 # name: (module in this package, what `--help` says); a command's function is named like the command.
 COMMANDS: dict[str, tuple[str, str]] = {
-    "create": ("taking", "Take a snapshot of a directory or a volume."),
+    "create": ("taking", "Take a snapshot of a claim, a directory or a volume."),
     "list": ("listing", "List snapshots."),
     "describe": ("listing", "Show everything about a snapshot."),
-    "status": ("listing", "Show how every volume and pool stands."),
+    "status": ("listing", "Show how every claim, or every volume and pool, stands."),
+    "wait": ("waiting", "Wait until snapshots of claims are ready."),
+    "methods": ("choosing", "Show which method takes each claim's snapshots, and why."),
     "diff": ("looking", "Compare two snapshots, or a snapshot and now."),
     "ls": ("looking", "List what a snapshot holds."),
     "cat": ("looking", "Print a file of a snapshot."),
@@ -35,6 +37,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "cleanup": ("pruning", "Delete old snapshots, by rules or by age."),
     "adopt": ("adopting", "Move a directory into a pool, mounted at the same place."),
     "pool": ("pools", "Make, list, mount, resize and remove pools."),
+    "rbac": ("granting", "Print the rights that commands need in a cluster."),
     "install": ("installing", "Install the CSI driver in a cluster."),
     "volume": ("volumes", "Make, list, mount, resize and remove volumes of pools."),
     "csi-driver": ("driving", "Serve the pools of this node to Kubernetes."),
@@ -90,10 +93,12 @@ def _show_version(context: click.Context, _: click.Parameter, wanted: bool) -> N
 def cli() -> None:
     """The Time Machine of volumes.
 
-    A target with a slash (./data, /srv/app) is a directory, pool:NAME a volume of a pool.
+    A target with a slash (./data, /srv/app) is a directory, pool:NAME a volume of a pool, any other NAME a claim of the
+    cluster and namespace that kubectl would speak to.
 
     \b
-    volrewind pool create main          once: a place for snapshots
+    volrewind create data-pvc           take a snapshot of a claim, the right way for it
+    volrewind pool create main          on a host, once: a place for snapshots
     volrewind create ./data             take one
     volrewind diff SNAPSHOT             what changed since
     volrewind rollback SNAPSHOT         be back

@@ -36,10 +36,11 @@ def output_option(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def environment(**options: Any) -> Environment:
     """Return what the verbs need, telling progress to a person who waits at a terminal."""
-    return environment_of(os.environ, progress=_tell, **options)
+    return environment_of(os.environ, progress=tell, **options)
 
 
-def _tell(line: str) -> None:
+def tell(line: str) -> None:
+    """Say what goes on to a person who waits at a terminal; to nobody else."""
     if sys.stderr.isatty():
         click.echo(shown(line) + " …", err=True)
 

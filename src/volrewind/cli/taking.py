@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import click
 
+from volrewind.cli.clusters import Where, cluster_options, deadline_option, is_about_cluster
 from volrewind.cli.commands import command, option
 from volrewind.cli.output import emit_document, environment, output_option, shown
 from volrewind.cli.parsing import labels_of, targets_of
@@ -18,45 +20,68 @@ from volrewind.services.snapshots import CreateRequest, Taken, source_of
 
 
 @command("create")
-@click.argument("targets", nargs=-1, required=True)
+@click.argument("targets", nargs=-1)
 @option("--name", default="", help="Its name; <volume>-YYYYMMDD-HHMMSS (UTC) by default.")
-@option("--pool", default="", help="The pool for a directory that has none yet.")
 @option("--note", default="", help="A note to keep with it.")
 @option("--label", "labels", multiple=True, metavar="KEY=VALUE", help="A label to keep with it.")
-@option("--exclude", "excludes", multiple=True, metavar="PATTERN", help="Leave files out (rsync's patterns); recorded.")
-@option("--allow-nested", is_flag=True, help="Go on where subvolumes inside would be missing; they are recorded.")
+@option("-l", "--selector", default="", metavar="LABELS", help="Claims: every one with these labels.")
+@option("--class", "snapshot_class", default="", help="Claims: the VolumeSnapshotClass; told from the driver.")
+@option("--method", default="", help="Claims: the method; the best for each by default.")
+@option("--wait/--no-wait", default=True, show_default=True, help="Claims: wait until it is ready.")
+@deadline_option
+@cluster_options()
+@option("--pool", default="", help="Directories: the pool for one that has none yet.")
+@option("--exclude", "excludes", multiple=True, metavar="PATTERN", help="Directories: leave files out; recorded.")
+@option("--allow-nested", is_flag=True, help="Directories: go on where subvolumes inside would be missing.")
 @output_option
 def create_command(
     targets: tuple[str, ...],
+    where: Where,
     name: str,
-    pool: str,
     note: str,
     labels: tuple[str, ...],
+    output: str,
+    pool: str,
     excludes: tuple[str, ...],
     allow_nested: bool,
-    output: str,
+    **of_claims: Any,
 ) -> None:
     """Take a snapshot of each TARGET, the right way for it, and say which way and why.
 
     \b
+    volrewind create data-pvc
+    volrewind create -n production -l app=shop --note 'before the update'
     volrewind create ./data
     volrewind create /srv/app --exclude 'cache/' --note 'before the update'
     volrewind create pool:pgdata
     """
+    if not targets and not of_claims["selector"]:
+        raise UsageError("nothing to take a snapshot of", hint="name claims or directories, or say -l LABELS")
     if name and len(targets) > 1:
         raise UsageError("--name is for one target", hint="leave it out: each snapshot gets a name of its own")
+    if of_claims["selector"] or is_about_cluster(where, targets):
+        from volrewind.cli.claim_taking import create_of_claims
+
+        create_of_claims(where, targets, name=name, note=note, labels=labels_of(labels), output=output, **of_claims)
+        return
+    wanted = targets_of(environment(), targets)
+    _create_here(
+        [CreateRequest(target, name, pool, note, labels_of(labels), excludes, allow_nested) for target in wanted],
+        output,
+    )
+
+
+def _create_here(requests: Sequence[CreateRequest], output: str) -> None:
     here = environment()
-    wanted = targets_of(here, targets)
     taken: list[Taken] = []
     failed = []
-    for target in wanted:
-        request = CreateRequest(target, name, pool, note, labels_of(labels), excludes, allow_nested)
+    for request in requests:
         try:
             taken.append(snapshots.create(here, request))
         except VolrewindError as error:
-            if len(wanted) == 1:
+            if len(requests) == 1:
                 raise
-            failed.append(f"{target}: {error.message}")
+            failed.append(f"{request.target}: {error.message}")
         else:
             if output in ("table", "wide"):
                 _say(taken[-1])
@@ -66,7 +91,7 @@ def create_command(
     elif output in ("json", "yaml"):
         emit_document([_document(here, one) for one in taken], output)
     if failed:
-        raise SomeFailed(f"{len(failed)} of {len(wanted)} targets have no snapshot: {'; '.join(failed)}")
+        raise SomeFailed(f"{len(failed)} of {len(requests)} targets have no snapshot: {'; '.join(failed)}")
 
 
 def _say(taken: Taken) -> None:

@@ -29,7 +29,7 @@ def snapshot_document(snapshot: Snapshot, *, pool: str, source: str) -> Document
         "pool": pool,
         "state": snapshot.state.value,
         "ready": snapshot.state is State.READY,
-        "created": _time(snapshot.created),
+        "created": time_of(snapshot.created),
         "consistency": snapshot.consistency.value,
         "purpose": snapshot.purpose.value,
         "sizeBytes": snapshot.size_bytes,
@@ -44,14 +44,14 @@ def snapshot_document(snapshot: Snapshot, *, pool: str, source: str) -> Document
 def listed_document(listed: Listed) -> Document:
     """Return a snapshot of a list, with its age in seconds."""
     document = snapshot_document(listed.snapshot, pool=listed.pool, source=listed.source)
-    return {**document, "ageSeconds": _seconds(listed.age)}
+    return {**document, "ageSeconds": seconds_of(listed.age)}
 
 
 def described_document(described: Described) -> Document:
     """Return everything about a snapshot."""
     return {
         **snapshot_document(described.snapshot, pool=described.pool, source=described.source),
-        "ageSeconds": _seconds(described.age),
+        "ageSeconds": seconds_of(described.age),
         "volumeExists": described.volume_exists,
         "heldBytes": described.held_bytes,
         "freedBytes": described.freed_bytes,
@@ -73,7 +73,7 @@ def judged_document(judged: Judged) -> Document:
         "name": snapshot.name,
         "volume": snapshot.volume,
         "pool": judged.pool,
-        "created": _time(snapshot.created),
+        "created": time_of(snapshot.created),
         "keep": judged.verdict.keep,
         "reasons": list(judged.verdict.reasons),
     }
@@ -106,7 +106,7 @@ def _volume_status(one: VolumeStatus) -> Document:
         "pool": one.pool,
         "goodSnapshots": one.good,
         "newest": one.newest.name if one.newest else None,
-        "ageSeconds": None if one.age is None else _seconds(one.age),
+        "ageSeconds": None if one.age is None else seconds_of(one.age),
         "problems": list(one.problems),
     }
 
@@ -153,13 +153,15 @@ def volume_document(listed: ListedVolume) -> Document:
         "filesystem": volume.filesystem,
         "block": volume.block,
         "mounted": [str(place) for place in listed.mounted],
-        "created": _time(volume.created),
+        "created": time_of(volume.created),
     }
 
 
-def _time(moment: datetime) -> str:
+def time_of(moment: datetime) -> str:
+    """Return a moment, in UTC and to the second."""
     return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def _seconds(length: timedelta) -> int:
+def seconds_of(length: timedelta) -> int:
+    """Return a length of time in whole seconds."""
     return int(length.total_seconds())

@@ -1,0 +1,107 @@
+"""The rights that the verbs need in a cluster, and no more: a Role for each group of verbs, and a ClusterRole beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any  # manifests
+
+import msgspec
+
+from volrewind.errors import UsageError
+
+Manifest = dict[str, Any]  # Any: a manifest is a document, whose shape only its kind tells
+_API = "rbac.authorization.k8s.io/v1"
+_SNAPSHOTS = "snapshot.storage.k8s.io"
+_READ = ("get", "list", "watch")
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """May do `verbs` to `resources` of an API group ("" is the core); only to those `named`, where there are any."""
+
+    group: str
+    resources: tuple[str, ...]
+    verbs: tuple[str, ...]
+    named: tuple[str, ...] = ()
+
+
+class Rights(msgspec.Struct, frozen=True):
+    """What a group of verbs needs: in the namespace, and in the whole cluster.
+
+    `helpful` are rights on the whole cluster that the verbs do without, and say so where it matters. `includes` are groups
+    whose rights these verbs need too.
+    """
+
+    about: str
+    verbs: tuple[str, ...]
+    namespaced: tuple[Rule, ...] = ()
+    whole: tuple[Rule, ...] = ()
+    helpful: tuple[Rule, ...] = ()
+    includes: tuple[str, ...] = ()
+    danger: str = ""
+
+
+GROUPS: dict[str, Rights] = {
+    "read": Rights(
+        "look at claims and their snapshots",
+        ("list", "status", "wait", "methods"),
+        namespaced=(
+            Rule("", ("persistentvolumeclaims",), _READ),
+            Rule(_SNAPSHOTS, ("volumesnapshots",), _READ),
+            Rule("", ("events",), ("list",)),
+        ),
+        helpful=(
+            Rule("", ("persistentvolumes",), ("get", "list")),
+            Rule("storage.k8s.io", ("storageclasses",), ("get", "list")),
+            Rule(_SNAPSHOTS, ("volumesnapshotclasses", "volumesnapshotcontents"), ("get", "list")),
+        ),
+    ),
+    "create": Rights(
+        "take snapshots of claims",
+        ("create",),
+        namespaced=(Rule(_SNAPSHOTS, ("volumesnapshots",), ("create",)),),
+        includes=("read",),
+    ),
+}
+
+
+def rights_of(name: str) -> Rights:
+    """Return what a group of verbs needs, with what it includes.
+
+    Raises:
+        UsageError: there is no such group.
+    """
+    if name not in GROUPS:
+        raise UsageError(f"group of verbs {name!r} is not known", hint=f"there are {', '.join(GROUPS)}")
+    own = GROUPS[name]
+    parts = [*(rights_of(one) for one in own.includes), own]
+    return msgspec.structs.replace(
+        own,
+        namespaced=_together(one.namespaced for one in parts),
+        whole=_together(one.whole for one in parts),
+        helpful=_together(one.helpful for one in parts),
+    )
+
+
+def _together(rules: Iterable[Sequence[Rule]]) -> tuple[Rule, ...]:
+    return tuple(dict.fromkeys(rule for some in rules for rule in some))
+
+
+def roles_for(name: str, namespace: str, *, helped: bool = True) -> tuple[Manifest, ...]:
+    """Return the Role of a group of verbs in a namespace, and its ClusterRole where it needs or (`helped`) profits from one."""
+    rights = rights_of(name)
+    found = [_role("Role", name, rights.namespaced, rights.about, namespace)] if rights.namespaced else []
+    if whole := (*rights.whole, *(rights.helpful if helped else ())):
+        found.append(_role("ClusterRole", name, whole, rights.danger or rights.about))
+    return tuple(found)
+
+
+def _role(kind: str, name: str, rules: Sequence[Rule], about: str, namespace: str = "") -> Manifest:
+    inside = {"namespace": namespace} if namespace else {}
+    notes = {"volrewind.io/about": about}
+    metadata = {"name": f"volrewind-{name}", **inside, "annotations": notes}
+    return {"apiVersion": _API, "kind": kind, "metadata": metadata, "rules": [_rule(one) for one in rules]}
+
+
+def _rule(rule: Rule) -> Manifest:
+    named = {"resourceNames": list(rule.named)} if rule.named else {}
+    return {"apiGroups": [rule.group], "resources": list(rule.resources), **named, "verbs": list(rule.verbs)}

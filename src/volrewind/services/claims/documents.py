@@ -1,0 +1,99 @@
+"""What the verbs on claims return, as plain documents; where a host has the same thing it has the same name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from volrewind.services.documents import Document, seconds_of, time_of
+
+if TYPE_CHECKING:  # a surface loads only the services it calls
+    from volrewind.model.claim_snapshot import ClaimSnapshot
+    from volrewind.plan.methods import Offer
+    from volrewind.services.claims.choosing import ClaimOffers
+    from volrewind.services.claims.listing import ListedSnapshot
+    from volrewind.services.claims.status import ClaimStatus, ClusterStatus, Unready
+
+
+def snapshot_document(snapshot: ClaimSnapshot) -> Document:
+    """Return a snapshot; sizes in bytes, times in UTC. What only its content tells is None where that was not read."""
+    content = snapshot.content
+    return {
+        "name": snapshot.name,
+        "namespace": snapshot.namespace,
+        "id": snapshot.uid,
+        "source": snapshot.source,
+        "state": snapshot.state.value,
+        "ready": snapshot.is_ready,
+        "created": time_of(snapshot.created),
+        "cut": time_of(snapshot.cut) if snapshot.cut else None,
+        "consistency": snapshot.consistency,
+        "purpose": snapshot.purpose,
+        "sizeBytes": snapshot.size_bytes,
+        "class": snapshot.snapshot_class,
+        "content": snapshot.content_name,
+        "binding": snapshot.binding.value,
+        "handle": content.handle if content else None,
+        "driver": content.driver if content else None,
+        "deletionPolicy": content.deletion_policy.value if content else None,
+        "policy": snapshot.policy,
+        "ours": snapshot.is_ours,
+        "error": snapshot.trouble.message if snapshot.trouble else "",
+        "note": snapshot.note,
+        "labels": snapshot.labels,
+    }
+
+
+def listed_document(listed: ListedSnapshot) -> Document:
+    """Return a snapshot of a list, with its age in seconds."""
+    return {**snapshot_document(listed.snapshot), "ageSeconds": seconds_of(listed.age)}
+
+
+def offers_document(found: ClaimOffers) -> Document:
+    """Return a claim with its methods, the best first; `method` is the one `create` takes, "" for none."""
+    best = found.offers[0] if found.offers and found.offers[0].is_possible else None
+    claim = found.claim.claim
+    return {
+        "name": claim.name,
+        "namespace": claim.namespace,
+        "method": best.method if best else "",
+        "class": best.snapshot_class if best else "",
+        "driver": found.claim.driver,
+        "sizeBytes": claim.size_bytes,
+        "methods": [_offer(one) for one in found.offers],
+    }
+
+
+def _offer(offer: Offer) -> Document:
+    return {"method": offer.method, "possible": offer.is_possible, "reason": offer.reason, "hint": offer.hint}
+
+
+def status_document(status: ClusterStatus) -> Document:
+    """Return how all claims stand."""
+    return {
+        "well": status.is_well,
+        "claims": [_claim_status(one) for one in status.claims],
+        "unready": [_unready(one) for one in status.unready],
+    }
+
+
+def _claim_status(one: ClaimStatus) -> Document:
+    return {
+        "source": one.claim.name,
+        "namespace": one.claim.namespace,
+        "goodSnapshots": one.good,
+        "newest": one.newest.name if one.newest else None,
+        "ageSeconds": None if one.age is None else seconds_of(one.age),
+        "problems": list(one.problems),
+    }
+
+
+def _unready(one: Unready) -> Document:
+    return {
+        "name": one.snapshot.name,
+        "namespace": one.snapshot.namespace,
+        "source": one.snapshot.source,
+        "state": one.snapshot.state.value,
+        "ageSeconds": seconds_of(one.age),
+        "reason": one.reason.message,
+        "hint": one.reason.hint,
+    }

@@ -1,0 +1,221 @@
+"""A control plane with our driver beside it, under the sidecars of Kubernetes: claims are bound, snapshots are cut.
+
+For tests of what a user does in a cluster. Each begins and ends with empty pools, and acts with the rights of its verb.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from clusters import Cluster
+from csi_driver import Driver
+from kubectl import Kubectl, Manifest, claim
+from lightkube import Client, KubeConfig, codecs
+from lightkube.config.models import User
+from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.models.rbac_v1 import RoleRef, Subject
+from lightkube.resources.core_v1 import PersistentVolume, PersistentVolumeClaim, ServiceAccount
+from lightkube.resources.rbac_authorization_v1 import ClusterRole, ClusterRoleBinding, RoleBinding
+from lightkube.resources.storage_v1 import StorageClass
+
+from testbed import sidecars
+from testbed.binaries import Binaries
+from testbed.client import token_of
+from testbed.kubeconfig import write_for_bearer
+from testbed.processes import processes
+from volrewind.clock import SystemClock, wait_until
+from volrewind.cluster.client import Connection, connect
+from volrewind.cluster.kinds import VolumeSnapshot, VolumeSnapshotClass, VolumeSnapshotContent
+from volrewind.model.labels import DRIVER
+from volrewind.plan.rights import roles_for
+
+FILES, IMAGES = "files", "images"  # StorageClasses; they bind at once, since there is no Pod to wait for
+DELETED, RETAINED = "deleted", "retained"  # VolumeSnapshotClasses by what they do; the first is the driver's default
+_DEFAULT = {"snapshot.storage.kubernetes.io/is-default-class": "true"}
+_RBAC = "rbac.authorization.k8s.io"
+_SECONDS = 60.0
+
+
+@pytest.fixture(scope="session")
+def driver(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driver]:
+    """Our driver with a btrfs and an image pool, and the sidecars beside it, each with its own rights."""
+    if cluster.instance is None:
+        pytest.skip("a driver of ours is started beside a cluster of ours only")
+    base = tmp_path_factory.mktemp("driver")
+    driver = Driver(base, pools=("btrfs=1Gi", "image=2Gi"))
+    try:
+        driver.start()
+        with processes(base / "logs") as programs:
+            binaries = Binaries(cluster.instance.programs.parent)
+            sidecars.be_started(programs, binaries, cluster.kubeconfig, driver.socket)
+            yield driver
+    finally:
+        driver.destroy()
+
+
+@pytest.fixture
+def classes(admin: Client) -> Iterator[None]:
+    """Classes for our driver's volumes and snapshots; they go with the test, which may change them as it likes."""
+    wanted = [
+        StorageClass(metadata=ObjectMeta(name=FILES), provisioner=DRIVER, parameters={"pool": "btrfs"}),
+        StorageClass(metadata=ObjectMeta(name=IMAGES), provisioner=DRIVER, parameters={"pool": "image"}),
+        VolumeSnapshotClass(
+            metadata=ObjectMeta(name=DELETED, annotations=_DEFAULT), driver=DRIVER, deletionPolicy="Delete"
+        ),
+        VolumeSnapshotClass(metadata=ObjectMeta(name=RETAINED), driver=DRIVER, deletionPolicy="Retain"),
+    ]
+    for one in wanted:
+        admin.apply(one, force=True)
+    yield
+    for one in wanted:
+        admin.delete(type(one), one.metadata.name)
+
+
+@dataclass(frozen=True)
+class Claims:
+    """The claims of one namespace."""
+
+    kubectl: Kubectl
+
+    def bind(self, *names: str, storage_class: str = FILES, labels: Mapping[str, str] | None = None) -> None:
+        """Make claims, and return once they are bound."""
+        wanted = [claim(name, storage_class) for name in names]
+        for one in wanted:
+            one["metadata"]["labels"] = dict(labels or {})
+        self.make(*wanted)
+
+    def make(self, *wanted: Manifest) -> None:
+        """Make claims as said, and return once they are bound."""
+        self.kubectl.apply(*wanted)
+        for one in wanted:
+            self.kubectl.wait_for(f"pvc/{one['metadata']['name']}", ".status.phase", "Bound")
+
+
+@pytest.fixture
+def kubectl(cluster: Cluster, namespace: str) -> Kubectl:
+    """kubectl in the namespace, as somebody who may do everything."""
+    assert cluster.instance
+    return Kubectl(cluster.instance.programs / "kubectl", cluster.kubeconfig, namespace)
+
+
+@pytest.fixture
+def claims(driver: Driver, classes: None, admin: Client, namespace: str, kubectl: Kubectl) -> Iterator[Claims]:
+    """What binds claims in the namespace; all that a test made there is gone afterwards, from the pools too."""
+    yield Claims(kubectl)
+    admin.deletecollection(VolumeSnapshot, namespace=namespace)
+    admin.deletecollection(PersistentVolumeClaim, namespace=namespace)
+    wait_until(
+        lambda: not left_of_driver(admin),
+        f"the end of what is the driver's: {left_of_driver(admin)}",
+        clock=SystemClock(),
+        deadline_seconds=_SECONDS,
+        pause_seconds=0.1,
+    )
+
+
+def left_of_driver(admin: Client) -> list[str]:
+    """Return the volumes and contents of our driver in the whole cluster."""
+    contents = [one.metadata.name for one in admin.list(VolumeSnapshotContent) if one["spec"]["driver"] == DRIVER]
+    volumes = [one for one in admin.list(PersistentVolume) if one.spec.csi and one.spec.csi.driver == DRIVER]
+    return [*contents, *(one.metadata.name for one in volumes)]
+
+
+Tokens = Callable[..., str]
+
+
+@pytest.fixture
+def token_for(admin: Client, namespace: str) -> Iterator[Tokens]:
+    """Give tokens of new accounts with the exact rights of groups of verbs; without the `helpful` ones where that is said."""
+    made: list[tuple[type, str]] = []
+
+    def make(*groups: str, helped: bool = True) -> str:
+        name = f"account-{uuid.uuid4().hex[:8]}"
+        admin.create(ServiceAccount(metadata=ObjectMeta(name=name)), namespace=namespace)
+        for group in groups:
+            for manifest in roles_for(group, namespace, helped=helped):
+                made.extend(_granted(admin, namespace, name, manifest))
+        return token_of(admin, name, namespace)
+
+    yield make
+    for kind, name in made:
+        admin.delete(kind, name)
+
+
+def _granted(admin: Client, namespace: str, account: str, manifest: Manifest) -> Iterator[tuple[type, str]]:
+    """Bind an account to a role as it is printed; yields what the namespace does not take along when it goes."""
+    kind, name = manifest["kind"], f"{manifest['metadata']['name']}-{account}"
+    admin.create(codecs.from_dict({**manifest, "metadata": {**manifest["metadata"], "name": name}}))
+    reference = RoleRef(apiGroup=_RBAC, kind=kind, name=name)
+    subjects = [Subject(kind="ServiceAccount", name=account, namespace=namespace)]
+    if kind == "Role":
+        binding = RoleBinding(metadata=ObjectMeta(name=name), roleRef=reference, subjects=subjects)
+        admin.create(binding, namespace=namespace)
+        return
+    admin.create(ClusterRoleBinding(metadata=ObjectMeta(name=name), roleRef=reference, subjects=subjects))
+    yield from ((ClusterRole, name), (ClusterRoleBinding, name))
+
+
+@pytest.fixture
+def allowed(cluster: Cluster, token_for: Tokens, namespace: str) -> Iterator[Callable[..., Connection]]:
+    """Give connections of somebody who has the exact rights of groups of verbs in the namespace."""
+    known = KubeConfig.from_file(cluster.kubeconfig).get()
+    assert known
+    with ExitStack() as clients:
+
+        def make(*groups: str, helped: bool = True) -> Connection:
+            who = known._replace(user=User(token=token_for(*groups, helped=helped)))
+            client = clients.enter_context(Client(who, trust_env=False))
+            return Connection(client, SystemClock(), namespace)
+
+        yield make
+
+
+@pytest.fixture
+def everybody(cluster: Cluster, namespace: str) -> Iterator[Connection]:
+    """A connection of somebody who may do everything, in the namespace."""
+    with connect(SystemClock(), kubeconfig=str(cluster.kubeconfig), namespace=namespace) as connection:
+        yield connection
+
+
+@dataclass(frozen=True)
+class Program:
+    """The program as somebody runs it who has certain rights in a namespace."""
+
+    kubeconfig: Path
+    namespace: str
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, "KUBECONFIG": str(self.kubeconfig)}
+
+    def command(self, verb: str, *words: str) -> list[str]:
+        return [sys.executable, "-m", "volrewind", verb, "--namespace", self.namespace, *words]
+
+    def __call__(self, verb: str, *words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end, which must be with that exit code."""
+        done = subprocess.run(
+            self.command(verb, *words), env=self.environment, capture_output=True, text=True, timeout=120
+        )
+        assert done.returncode == code, (verb, words, done.returncode, done.stdout, done.stderr)
+        assert "Traceback" not in done.stderr
+        return done
+
+
+@pytest.fixture
+def program(cluster: Cluster, token_for: Tokens, namespace: str, tmp_path: Path) -> Callable[..., Program]:
+    """Give the program as somebody runs it who has the exact rights of groups of verbs in the namespace."""
+
+    def make(*groups: str, helped: bool = True) -> Program:
+        path = tmp_path / f"{uuid.uuid4().hex[:8]}.kubeconfig"
+        write_for_bearer(path, cluster.kubeconfig, token_for(*groups, helped=helped))
+        return Program(path, namespace)
+
+    return make
