@@ -8,6 +8,7 @@ those that live in a `Home`, and `backed` those of them that lie in a backing fi
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Iterator
@@ -271,6 +272,23 @@ def target(tmp_path: Path) -> Path:
     folder = tmp_path / "target"
     folder.mkdir()
     return folder
+
+
+@pytest.fixture
+def user() -> Iterator[Callable[[Path], subprocess.Popen[bytes]]]:
+    """Start a process that has a new file in a directory open until it is told to end."""
+    running: list[subprocess.Popen[bytes]] = []
+    code = "import sys; file = open(sys.argv[1], 'w'); print(flush=True); sys.stdin.read()"
+
+    def start(directory: Path) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-c", code, directory / "open"]
+        running.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE))
+        assert running[-1].stdout and running[-1].stdout.readline()
+        return running[-1]
+
+    yield start
+    for process in running:
+        process.communicate(b"")
 
 
 @pytest.fixture

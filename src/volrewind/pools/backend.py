@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 
@@ -21,6 +21,9 @@ from volrewind.model.snapshot import Snapshot
 from volrewind.model.volume import OriginKind, Volume
 from volrewind.system.files import sync_directory
 from volrewind.system.filesystem import Space, Usage, space, usage
+
+if TYPE_CHECKING:
+    from volrewind.system.processes import OpenFile
 
 
 class Browsed(msgspec.Struct, frozen=True):
@@ -128,6 +131,13 @@ class Backend(ABC):
         """Return where this process sees the volume mounted for its users (never where we look into it ourselves)."""
         return ()
 
+    def users(self, volume: Volume) -> tuple[OpenFile, ...]:
+        """Return the processes that use a volume's live data where the pool keeps it, mounted or not.
+
+        Nobody where nobody can: a volume that must be mounted to be used, and a DIRECT one, whose data is not the pool's.
+        """
+        return ()
+
     def freeze_points(self, volume: Volume) -> tuple[Path, ...] | None:
         """Return where to freeze so that nobody writes to a volume; nowhere when nobody could anyway, None when none of it helps."""
         return None if self.mounted_targets(volume) else ()
@@ -197,6 +207,14 @@ class Backend(ABC):
         with os.scandir(self.root / "volumes") as places:
             found = [path for place in places if os.path.lexists(path := f"{place.path}/{name}")]
         return tuple(Path(path) for path in sorted(found))
+
+
+def users_of_directory(backend: Backend, volume: Volume) -> tuple[OpenFile, ...]:
+    """Return `Backend.users` of a volume that lies in the pool as a directory."""
+    from volrewind.system.processes import describe_open_files  # only who deletes asks
+
+    live = live_path(backend, volume)
+    return describe_open_files(live) if volume.origin.kind is not OriginKind.DIRECT and live.is_dir() else ()
 
 
 def live_path(backend: Backend, volume: Volume) -> Path:

@@ -108,6 +108,17 @@ class PoolContents:
         if targets := self.backend.mounted_targets(volume):
             raise InUse(f"volume {volume.name!r} is mounted at {str(targets[0])!r}", hint=hint)
 
+    def check_unused(self, volume: Volume) -> None:
+        """Refuse while processes use a volume's live data where the pool keeps it.
+
+        Raises:
+            InUse: the hint names them.
+        """
+        if users := self.backend.users(volume):
+            from volrewind.system.processes import named
+
+            raise InUse(f"{len(users)} processes use volume {volume.name!r}", hint=f"stop them first: {named(users)}")
+
     def _current(self, volume: Volume) -> Volume:
         current = self._records.volume(volume.id)
         if current is None:

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from volrewind.model.snapshot import Snapshot
 from volrewind.model.volume import Volume
-from volrewind.pools.backend import Backend, live_path
+from volrewind.pools.backend import Backend, live_path, users_of_directory
+
+if TYPE_CHECKING:
+    from volrewind.system.processes import OpenFile
 
 
 class DirectoryBackend(Backend):
@@ -21,6 +25,9 @@ class DirectoryBackend(Backend):
     @contextmanager
     def browse(self, snapshot: Snapshot) -> Iterator[Path]:
         yield self._data(snapshot.id)
+
+    def users(self, volume: Volume) -> tuple[OpenFile, ...]:
+        return users_of_directory(self, volume)
 
     def _data(self, snapshot_id: str) -> Path:
         return self.snapshot_place(snapshot_id) / "data"

@@ -140,7 +140,9 @@ def _check_empty(site: Site) -> None:
 
 def _empty_in_host(site: Site) -> None:
     pool = site.open()
-    unmount_volumes(pool)  # first: a volume in use refuses the removal before anything is lost
+    for volume in pool.volumes():  # first: a volume in use refuses the removal before anything is lost
+        pool.check_unused(volume)
+    unmount_volumes(pool)
     for snapshot in pool.snapshots():
         pool.delete_snapshot(pool.update_snapshot(msgspec.structs.replace(snapshot, hold=False)))
     for volume in pool.volumes():

@@ -62,12 +62,13 @@ class PoolVolumes(PoolContents):
         """Make a volume absent; its snapshots stay, where they can.
 
         Raises:
-            InUse: it is mounted, or (without INDEPENDENT) snapshots lie on it.
+            InUse: it is mounted or used, or (without INDEPENDENT) snapshots lie on it.
         """
         with self._steps.changing() as content:
             if volume.id not in {one.id for one in content.volumes}:
                 return
             self._check_unmounted(volume, hint="`volrewind volume unmount` it first")
+            self.check_unused(volume)
             mine = content.snapshots_of(volume.id)
             if mine and Capability.INDEPENDENT not in self.capabilities:
                 raise InUse(

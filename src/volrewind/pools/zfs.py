@@ -14,17 +14,20 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from volrewind.errors import NotFound, NotSupported, Refused, TimedOut
 from volrewind.model.capability import Capability
 from volrewind.model.snapshot import Snapshot
 from volrewind.model.volume import OriginKind, Volume
-from volrewind.pools.backend import Backend, live_path
+from volrewind.pools.backend import Backend, live_path, users_of_directory
 from volrewind.pools.views import new_view, sweep_views
 from volrewind.system import mounts, zfs
 from volrewind.system.files import write_durably
 from volrewind.system.filesystem import Space, space
+
+if TYPE_CHECKING:
+    from volrewind.system.processes import OpenFile
 
 _NAME = "zfs.name"  # in a snapshot's place: what ZFS calls it
 _VIEW = "view-"
@@ -115,6 +118,9 @@ class ZfsBackend(Backend):
             return ()
         ours = live_path(self, volume).resolve()
         return tuple(place for place in zfs.places_of(self._volume(volume.id)) if place != ours)
+
+    def users(self, volume: Volume) -> tuple[OpenFile, ...]:
+        return users_of_directory(self, volume)
 
     @contextmanager
     def opened(self, volume: Volume) -> Iterator[Path]:

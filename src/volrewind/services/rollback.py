@@ -22,7 +22,7 @@ from volrewind.pools.inventory import Kept, Source
 from volrewind.pools.journal import Journal
 from volrewind.pools.pool import NewSnapshot
 from volrewind.services.environment import Environment
-from volrewind.system.processes import OpenFile, describe_open_files
+from volrewind.system.processes import OpenFile, describe_open_files, named
 from volrewind.system.write_back import write_back
 
 
@@ -145,8 +145,7 @@ def _users(source: Source, swaps: bool) -> tuple[OpenFile, ...]:
 
 
 def _who(users: tuple[OpenFile, ...]) -> str:
-    shown = ", ".join(f"{user.name} (pid {user.pid}) has {user.path!r}" for user in users[:5])
-    return f"stop them, or say --force to replace files under them: {shown}"
+    return f"stop them, or say --force to replace files under them: {named(users)}"
 
 
 def _save(environment: Environment, source: Source, operation: Operation) -> Snapshot | None:

@@ -157,9 +157,14 @@ def be_unmounted(target: Path) -> None:
         except ToolFailed as error:
             if mounted_at(target) is None:
                 return
-            raise InUse(
-                f"{str(target)!r} cannot be unmounted: {error.message}", hint=f"`fuser -vm {target}` shows who uses it"
-            ) from error
+            raise InUse(f"{str(target)!r} cannot be unmounted: {error.message}", hint=_who_uses(target)) from error
+
+
+def _who_uses(target: Path) -> str:
+    from volrewind.system.processes import describe_open_files, named  # which asks us where things are mounted
+
+    users = describe_open_files(target)
+    return f"stop them first: {named(users)}" if users else f"`fuser -vm {target}` shows who uses it"
 
 
 def be_unmounted_and_gone(target: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +41,11 @@ def describe_open_files(directory: Path) -> tuple[OpenFile, ...]:
             with suppress(OSError):  # gone meanwhile, or not ours to see
                 found += _first_use(pid, views.prefixes(pid))
     return tuple(found)
+
+
+def named(users: Sequence[OpenFile]) -> str:
+    """Return who uses what, for a hint: the first five."""
+    return ", ".join(f"{user.name} (pid {user.pid}) has {user.path!r}" for user in users[:5])
 
 
 class _Views:

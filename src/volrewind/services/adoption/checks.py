@@ -10,7 +10,7 @@ from volrewind.errors import AlreadyThere, InUse, NotFound, Refused, UsageError
 from volrewind.plan.adopting import kept_name, why_not
 from volrewind.services.environment import Environment
 from volrewind.system import mounts, moving
-from volrewind.system.processes import describe_open_files
+from volrewind.system.processes import describe_open_files, named
 
 
 def check_place(environment: Environment, directory: Path) -> None:
@@ -62,10 +62,9 @@ def check_quiet(directory: Path) -> None:
         InUse: the hint names who.
     """
     if users := describe_open_files(directory):
-        shown = ", ".join(f"{user.name} (pid {user.pid}) has {user.path!r}" for user in users[:5])
         raise InUse(
             f"{len(users)} processes use {str(directory)!r}",
-            hint=f"stop them, then run the same command again, which goes on from here: {shown}",
+            hint=f"stop them, then run the same command again, which goes on from here: {named(users)}",
         )
 
 
