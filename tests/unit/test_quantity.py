@@ -7,7 +7,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from volrewind.errors import UsageError
-from volrewind.model.quantity import MAX_DURATION, format_age, format_size, parse_duration, parse_size
+from volrewind.model.quantity import (
+    MAX_DURATION,
+    format_age,
+    format_size,
+    kubernetes_bytes,
+    parse_duration,
+    parse_size,
+)
 
 FACTORS = {
     "": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15,
@@ -122,3 +129,24 @@ def test_an_age_is_never_overstated_nor_more_than_half_lost(age: timedelta) -> N
 )
 def test_an_age_is_shown_as_kubectl_does(age: timedelta, text: str) -> None:
     assert format_age(age) == text
+
+
+@given(st.integers(1, 8191), st.sampled_from(sorted(FACTORS)))
+def test_what_people_write_is_a_quantity_of_the_api(number: int, suffix: str) -> None:
+    assert kubernetes_bytes(f"{number}{suffix}") == parse_size(f"{number}{suffix}")
+
+
+@pytest.mark.parametrize(
+    ("quantity", "size"),
+    [
+        ("1Ei", 2**60), ("1E", 10**18), ("1e3", 1000), ("1E3", 1000), ("1.5e3", 1500), ("61743560", 61743560), (5, 5),
+        ("100m", 1), ("1500m", 2), ("1u", 1), (".5Ki", 512), ("5.", 5), ("0", 0), (None, 0), ("-1", 0), ("many", 0),
+    ],
+)  # fmt: skip
+def test_every_way_the_api_writes_a_size_is_read_and_rounded_up(quantity: object, size: int) -> None:
+    assert kubernetes_bytes(quantity) == size
+
+
+@given(ANYTHING)
+def test_what_is_no_quantity_is_no_size(text: str) -> None:
+    assert kubernetes_bytes(text) >= 0

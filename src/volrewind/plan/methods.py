@@ -63,8 +63,12 @@ def choose_method(claim: StoredClaim, cluster: ClusterFacts, *, wanted: str = ""
 
 
 def _csi(claim: StoredClaim, cluster: ClusterFacts, wanted_class: str) -> Offer:
-    if reason := _why_empty(claim):
-        return Offer("csi", False, reason, "a Pod that uses it makes it bound")
+    if claim.claim.phase is Phase.PENDING:
+        return Offer(
+            "csi", False, "it is not bound to a volume yet, so it holds nothing", "a Pod that uses it makes it bound"
+        )
+    if claim.claim.phase is Phase.LOST:
+        return Offer("csi", False, f"its volume {claim.claim.volume!r} is gone")
     if reason := _why_no_driver(claim):
         return Offer(
             "csi", False, reason, "a claim of a class with a CSI driver can be snapshot; see docs/driver.md for ours"
@@ -79,16 +83,6 @@ def _csi(claim: StoredClaim, cluster: ClusterFacts, wanted_class: str) -> Offer:
         return Offer("csi", False, error.message, error.hint)
     shown = f"class {choice.name!r} ({choice.reason})" if choice.name else choice.reason
     return Offer("csi", True, f"driver {claim.driver!r} snapshots it natively, by {shown}", "", choice.name)
-
-
-def _why_empty(claim: StoredClaim) -> str:
-    match claim.claim.phase:
-        case Phase.BOUND:
-            return ""
-        case Phase.PENDING:
-            return "it is not bound to a volume yet, so it holds nothing"
-        case Phase.LOST:
-            return f"its volume {claim.claim.volume!r} is gone"
 
 
 def _why_no_driver(claim: StoredClaim) -> str:
