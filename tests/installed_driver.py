@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from kubectl import Kubectl
-
+from testbed.kubectl import Kubectl
 from volrewind.plan.driver_install import NAMESPACE
 
 _POD = "ds/csi-driver"

@@ -17,7 +17,6 @@ from pathlib import Path
 import pytest
 from clusters import Cluster
 from csi_driver import Driver
-from kubectl import Kubectl, Manifest, claim
 from lightkube import Client, KubeConfig, codecs
 from lightkube.config.models import User
 from lightkube.models.meta_v1 import ObjectMeta
@@ -30,6 +29,7 @@ from testbed import sidecars
 from testbed.binaries import Binaries
 from testbed.client import token_of
 from testbed.kubeconfig import write_for_bearer
+from testbed.kubectl import Kubectl, Manifest, claim
 from testbed.processes import processes
 from volrewind.clock import SystemClock, wait_until
 from volrewind.cluster.client import Connection, connect

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import pytest
 from clusters import a_machine
 from csi_driver import Driver
-from kubectl import Kubectl, Manifest, claim, snapshot
 
 from testbed.client import connected, token_of
 from testbed.images import SIDECARS
 from testbed.kubeconfig import write_for_bearer
+from testbed.kubectl import Kubectl, Manifest, claim, snapshot
 from testbed.machine import Machine
 from testbed.place import Kind, Place
 from volrewind.clock import SystemClock, wait_until

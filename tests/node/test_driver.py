@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from clusters import Cluster
 from installed_driver import be_restarted, held
-from kubectl import Kubectl, claim, pod, shell, snapshot
 
 from testbed import driver
 from testbed.images import VOLREWIND
+from testbed.kubectl import Kubectl, claim, pod, shell, snapshot
 from volrewind.clock import SystemClock, wait_until
 
 pytestmark = pytest.mark.node

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 from clusters import a_machine
-from kubectl import Kubectl, claim, pod, shell, snapshot
 
 from testbed import driver
+from testbed.kubectl import Kubectl, claim, pod, shell, snapshot
 from testbed.kubelet import NODE_NAME
 from testbed.machine import Machine
 from testbed.place import Place
