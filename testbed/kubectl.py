@@ -13,7 +13,7 @@ from volrewind.errors import ToolFailed
 from volrewind.system.process import run
 
 _DEADLINE_SECONDS = 120.0  # a Pod with a new volume takes 2 s when nobody else is busy
-Manifest = dict[str, Any]
+Manifest = dict[str, Any]  # Any: a manifest is a document, whose shape only its kind tells
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,8 @@ class Kubectl:
 
     def __call__(self, *words: str, stdin: str = "") -> str:
         """Run it, and return what it says."""
-        command = [self.program, f"--kubeconfig={self.kubeconfig}", f"--namespace={self.namespace}", *words]
-        return run(command, stdin=stdin, timeout_seconds=_DEADLINE_SECONDS + 10).out
+        where = [f"--kubeconfig={self.kubeconfig}", f"--namespace={self.namespace}"]
+        return run([self.program, *where, *words], stdin=stdin, timeout_seconds=_DEADLINE_SECONDS + 10).out
 
     def apply(self, *wanted: Manifest) -> None:
         self("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": wanted}))
@@ -80,7 +80,7 @@ def claim(
     mode: str = "Filesystem",
 ) -> Manifest:
     """Return a claim; `source` is the kind and the name of what it begins as."""
-    spec = {
+    spec: Manifest = {
         "storageClassName": storage_class,
         "accessModes": ["ReadWriteOnce"],
         "volumeMode": mode,
