@@ -48,11 +48,17 @@ class Machine:
 
 @contextmanager
 def started(
-    directory: Path, logs: Path, binaries: Binaries, kind: Kind, *, distributed: bool = False
+    directory: Path,
+    logs: Path,
+    binaries: Binaries,
+    kind: Kind,
+    *,
+    distributed: bool = False,
+    more_images: Sequence[Image] = (),
 ) -> Iterator[Machine]:
     """Give a cluster that is kept in two directories, of which `directory` is new; all of it has ended afterwards.
 
-    With `distributed` its snapshot controller is set up for several nodes.
+    With `distributed` its snapshot controller is set up for several nodes. A node has `more_images` besides its usual ones.
 
     Raises:
         ToolFailed: a program ended; the end of its log is in the message.
@@ -66,5 +72,5 @@ def started(
         made = plane.be_up(directory / "plane", binaries, slot, endpoint, programs, distributed=distributed)
         machine = Machine(made, None, running)
         if kind is Kind.NODE:
-            machine.start(directory / "node", [*images.basic(binaries), *images.driver(binaries)])
+            machine.start(directory / "node", [*images.basic(binaries), *images.driver(binaries), *more_images])
         yield machine
