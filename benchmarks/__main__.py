@@ -1,6 +1,7 @@
-"""Measure everything, and write docs/benchmarks.md and the figures of docs/comparison.md.
+"""Measure volrewind beside its alternatives, and write docs/benchmarks.md and the figures of docs/comparison.md.
 
-Needs root, about 35 GB of disk, restic, rsync, btrbk, fio, btrfs-progs, xfsprogs. Everything it makes is in one folder,
+Each part can be measured by itself: what it gave is kept in docs/benchmarks/, and the page is made of all that is there.
+Needs root, about 45 GB of disk, and what `make bench` installs and builds. Everything it makes is in one folder,
 which is gone when it ends, also when it is interrupted.
 """
 
@@ -8,109 +9,67 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import sys
 import tempfile
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import FrameType
-from typing import NoReturn
 
-from benchmarks import comparison, copies, others, report
-from benchmarks.measure import Samples, say
+from benchmarks import comparison, engine, report, results
+from benchmarks.measure import say
+from benchmarks.place import be_interruptible
 from benchmarks.plan import FULL, QUICK, Plan
-from benchmarks.snapshots import Rounds, filled
-from benchmarks.world import KINDS, World, world
+from benchmarks.results import Measured
 
 DOCS = Path(__file__).parent.parent / "docs"
+PARTS: Mapping[str, Callable[[Path, Plan], Measured]] = {"engine": engine.measured}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.splitlines()[0])
+    parser.add_argument("--only", choices=(*PARTS, "page"), help="one part; or the page anew, from what was measured")
     parser.add_argument("--quick", action="store_true", help="a hundredth of the data, to see that it works")
-    parser.add_argument("--docs", type=Path, default=None, help="where benchmarks.md and comparison.md are (docs)")
+    parser.add_argument("--docs", type=Path, default=None, help="where the pages are, and what was measured (docs)")
     parser.add_argument("--place", type=Path, default=Path(tempfile.gettempdir()), help="a directory with room")
     wanted = parser.parse_args()
+    plan = QUICK if wanted.quick else FULL
+    docs = wanted.docs or (None if wanted.quick else DOCS)
+    names = [name for name in PARTS if wanted.only in (None, name)]
+    parts = _measured(names, wanted.place.resolve(), plan, docs) if names else {}
+    if docs is None:
+        print(report.text(parts, plan, "make bench"))
+    else:
+        _write_pages(docs, plan)
+
+
+def _measured(names: list[str], place: Path, plan: Plan, docs: Path | None) -> dict[str, Measured]:
+    """Measure these parts, one after the other, and keep each as soon as it is there."""
     if os.geteuid() != 0:
         sys.exit("benchmarks: needs root, for loop devices and mounts")
-    signal.signal(signal.SIGTERM, _stop)
-    plan = QUICK if wanted.quick else FULL
-    samples = Samples()
-    try:
-        with world(wanted.place.resolve(), sizes=plan.pool_bytes) as here:
-            _measure(here, plan, samples)
-    except KeyboardInterrupt:
-        sys.exit("benchmarks: interrupted; nothing is left behind")
-    if wanted.quick and wanted.docs is None:
-        print(report.text(samples, plan, "make bench"))
-    else:
-        _write(wanted.docs or DOCS, samples, plan)
+    done = {}
+    for name in names:
+        be_interruptible()
+        say(f"part {name}")
+        try:
+            done[name] = PARTS[name](place, plan)
+        except KeyboardInterrupt:
+            sys.exit("benchmarks: interrupted; nothing is left behind")
+        if docs:
+            results.write(_kept_in(docs) / f"{name}.json", done[name])
+    return done
 
 
-def _write(docs: Path, samples: Samples, plan: Plan) -> None:
-    (docs / "benchmarks.md").write_text(report.text(samples, plan, "make bench"), encoding="utf-8")
+def _write_pages(docs: Path, plan: Plan) -> None:
+    parts = results.read(_kept_in(docs), plan.name, list(PARTS))
+    (docs / "benchmarks.md").write_text(report.text(parts, plan, "make bench"), encoding="utf-8")
     page = docs / "comparison.md"
-    page.write_text(comparison.rewritten(page.read_text(encoding="utf-8"), samples, plan), encoding="utf-8")
-    say(f"wrote benchmarks.md and comparison.md in {docs}")
+    if "engine" in parts and page.exists():
+        text = comparison.rewritten(page.read_text(encoding="utf-8"), parts["engine"].samples, plan)
+        page.write_text(text, encoding="utf-8")
+    say(f"wrote the pages in {docs}, from what was measured of: {', '.join(parts) or 'nothing yet'}")
 
 
-def _measure(here: World, plan: Plan, samples: Samples) -> None:
-    _commands(here, plan, samples)
-    small = [filled(here, kind, plan.small) for kind in KINDS]
-    files = [filled(here, kind, plan.files) for kind in KINDS]
-    large = [filled(here, "btrfs", plan.large)]
-    copies.copies(samples, large[0].live, here.folder("large"), plan.large)
-    large.append(filled(here, "image", plan.large))
-    Rounds(here, samples, [*small, *files, *large]).run(plan.rounds, plan.busy_rounds)
-    for subject in files:
-        copies.diffs(here, samples, subject, plan.slow_rounds)
-    for subject in large:
-        here.drop(subject)
-    _trees(here, plan, samples)
-    for subject in (*small, *files):
-        here.drop(subject)
-    _race(here, plan, samples)
-    _curves_and_writes(here, plan, samples)
-
-
-def _commands(here: World, plan: Plan, samples: Samples) -> None:
-    subject = here.subject("btrfs", plan.small)
-    others.commands(here, samples, subject, plan.listed, plan.programs)
-    here.drop(subject)
-    subject.live.rmdir()
-    others.cleanup(samples, here.folder("memory"), plan.judged, min(plan.programs, 5))
-
-
-def _trees(here: World, plan: Plan, samples: Samples) -> None:
-    for data in (plan.files, plan.large):
-        tree = here.pools["image"].backend.root / f"tree-{data.name}"
-        tree.mkdir()
-        say(f"making {data.title} as plain files on XFS")
-        data.make(tree)
-        rounds = plan.slow_rounds if data is plan.files else plan.rounds
-        copies.reflink_trees(here, samples, tree, data, rounds)
-        copies.remove(tree)
-
-
-def _race(here: World, plan: Plan, samples: Samples) -> None:
-    source = here.folder("plain")
-    say(f"making {plan.files.title} in a plain directory")
-    plan.files.make(source)
-    copies.MirrorRace(here, samples, source, plan.files, here.folder("copies")).run(plan.slow_rounds)
-
-
-def _curves_and_writes(here: World, plan: Plan, samples: Samples) -> None:
-    for kind in KINDS:
-        ours, bare = (filled(here, kind, replace(plan.curve_data, name=name)) for name in ("curve", "curve-bare"))
-        others.curve(samples, ours, bare, plan.curve)
-        here.drop(ours)
-        here.drop(bare)
-    writing = [here.subject(kind, plan.written) for kind in KINDS]
-    others.random_writes(here, samples, writing, plan.write_seconds, plan.write_rounds)
-
-
-def _stop(_: int, __: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt
+def _kept_in(docs: Path) -> Path:
+    return docs / "benchmarks"
 
 
 if __name__ == "__main__":

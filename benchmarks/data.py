@@ -9,18 +9,28 @@ from pathlib import Path
 
 _FILE_BYTES = 4096
 _PER_FOLDER = 300
+_BLOCK_BYTES = 8192
 _BIG_FILES = 100
 _MIB = 2**20
 
 
 @dataclass(frozen=True)
 class Data:
-    """A set of data: many files of 4 KiB, or (with `size_bytes`) a hundred large ones."""
+    """A set of data: many files of 4 KiB, or (with `size_bytes`) a hundred large ones.
+
+    Of large ones each `random_every`th 8 KiB are random, and what is between is zeros, written out.
+    """
 
     name: str
     title: str
     files: int = 0
     size_bytes: int = 0
+    random_every: int = 1
+
+    @property
+    def ext4_bytes(self) -> int:
+        """What an ext4 that holds it needs, which makes one inode for each 16 KiB."""
+        return self.size_bytes * 11 // 10 + self.files * 18_000 + 256 * _MIB
 
     def make(self, folder: Path) -> None:
         """Write it into a directory that is there."""
@@ -64,7 +74,12 @@ class Data:
         for number in range(_BIG_FILES):
             with (folder / f"f{number:03}").open("wb") as file:
                 for start in range(0, each, _MIB):
-                    file.write(rng.randbytes(min(_MIB, each - start)))
+                    file.write(self._mebibyte(rng)[: each - start])
+
+    def _mebibyte(self, rng: random.Random) -> bytes:
+        zeros = bytes(_BLOCK_BYTES * (self.random_every - 1))
+        blocks = _MIB // _BLOCK_BYTES // self.random_every
+        return b"".join(rng.randbytes(_BLOCK_BYTES) + zeros for _ in range(blocks))
 
     def _change_large(self, folder: Path, seed: int) -> None:
         rng = random.Random(seed)

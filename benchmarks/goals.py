@@ -8,20 +8,13 @@ from dataclasses import dataclass
 
 from benchmarks import copies, others
 from benchmarks.alternatives import BARE, COMMAND, IN_PROCESS
+from benchmarks.cells import milliseconds
 from benchmarks.copies import AGAIN, FIRST, MIRROR
+from benchmarks.goal import Goal, spread
 from benchmarks.measure import Samples, What
 from benchmarks.plan import Plan
 from benchmarks.snapshots import CUT, SNAPSHOT, label
 from benchmarks.world import KINDS
-
-
-@dataclass(frozen=True)
-class Goal:
-    """What was wanted, what was measured, and whether that is enough."""
-
-    wanted: str
-    measured: str
-    is_met: bool
 
 
 def goals(samples: Samples, plan: Plan) -> Iterator[Goal]:
@@ -96,12 +89,12 @@ class _Judge:
         cuts = [self._of(What(one.name, CUT, label(kind, IN_PROCESS))) for one in data]
         shown = ", ".join(f"{one.title} {milliseconds(cut)}" for one, cut in zip(data, cuts, strict=True))
         bare, command = (
-            _spread([self._of(What(one.name, SNAPSHOT, label(kind, by))) for one in data]) for by in (BARE, COMMAND)
+            spread([self._of(What(one.name, SNAPSHOT, label(kind, by))) for one in data]) for by in (BARE, COMMAND)
         )
         return Goal(
             f"{kind}: independent of bytes and files, largest to smallest under 1.5",
-            f"{_spread(cuts):.2f}: {shown}; bare ioctl {bare:.2f}, the whole command {command:.2f}",
-            _spread(cuts) < 1.5,
+            f"{spread(cuts):.2f}: {shown}; bare ioctl {bare:.2f}, the whole command {command:.2f}",
+            spread(cuts) < 1.5,
         )
 
     def diff(self, kind: str) -> Goal:
@@ -174,15 +167,6 @@ def curve_point(samples: Samples, kind: str, by: str, number: int) -> float:
     return statistics.median(near)
 
 
-def _spread(values: Sequence[float]) -> float:
-    return max(values) / min(values)
-
-
 def _growth(values: Sequence[float]) -> str:
     first, last = values
     return f"{last / first:.2f} × ({milliseconds(first)} → {milliseconds(last)})"
-
-
-def milliseconds(seconds: float) -> str:
-    """Return a short length of time."""
-    return f"{seconds * 1000:.1f} ms" if seconds < 0.1 else f"{seconds * 1000:.0f} ms"

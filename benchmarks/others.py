@@ -152,10 +152,21 @@ def random_writes(world: World, samples: Samples, subjects: list[Subject], secon
 
 
 def _fio(folder: Path, seconds: float) -> float:
-    """Return writes a second. The file is laid out, and synced, before the clock starts."""
-    said = run(
-        ["fio", "--name=writes", f"--directory={folder}", "--rw=randwrite", "--bs=8k", "--size=256m", "--ioengine=psync",
-         "--fdatasync=1", "--time_based", f"--runtime={max(seconds, 1):g}", "--output-format=json", "--randrepeat=0",
-         "--overwrite=1"]
-    )  # fmt: skip
+    return writes_a_second(run(fio(folder, seconds)))
+
+
+def fio(folder: Path, seconds: float, size_bytes: int = 256 * 2**20) -> list[str]:
+    """Return the command that writes 8 kB at random places, each made durable.
+
+    The file is laid out, and synced, before the clock starts.
+    """
+    return [
+        "fio", "--name=writes", f"--directory={folder}", "--rw=randwrite", "--bs=8k", f"--size={size_bytes}",
+        "--ioengine=psync", "--fdatasync=1", "--time_based", f"--runtime={max(seconds, 1):g}", "--output-format=json",
+        "--randrepeat=0", "--overwrite=1",
+    ]  # fmt: skip
+
+
+def writes_a_second(said: str) -> float:
+    """Return the figure out of what fio says."""
     return float(json.loads(said[said.index("{") :])["jobs"][0]["write"]["iops"])

@@ -15,6 +15,7 @@ _WRITTEN = Data("writes", "256 MiB in one file", size_bytes=512 * 2**20)
 class Plan:
     """`rounds` are of what is fast, `slow_rounds` of what copies; sizes in bytes, times in seconds."""
 
+    name: str
     small: Data
     files: Data
     large: Data
@@ -33,6 +34,7 @@ class Plan:
 
 
 FULL = Plan(
+    name="full",
     small=Data("small", "100 files", files=100),
     files=Data("files", "300,000 files of 4 KiB", files=300_000),
     large=Data("large", "10 GB in 100 files", size_bytes=10 * 10**9),
@@ -48,6 +50,7 @@ FULL = Plan(
     pool_bytes={"btrfs": 40 * _GIB, "image": 56 * _GIB},
 )
 QUICK = Plan(
+    name="quick",
     small=Data("small", "10 files", files=10),
     files=Data("files", "3,000 files of 4 KiB", files=3_000),
     large=Data("large", "100 MB in 100 files", size_bytes=100 * 10**6),

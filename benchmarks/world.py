@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -14,7 +10,8 @@ from pathlib import Path
 
 from benchmarks.data import Data
 from benchmarks.installed import installed
-from benchmarks.measure import run, say
+from benchmarks.measure import run
+from benchmarks.place import place_for, undisturbed_end
 from volrewind.clock import SystemClock
 from volrewind.model.volume import Volume
 from volrewind.pools.home import Home
@@ -23,7 +20,6 @@ from volrewind.pools.pool import NewVolume, Pool
 
 KINDS = ("btrfs", "image")
 _GIB = 2**30
-_MIB = 2**20
 
 
 @dataclass(frozen=True)
@@ -69,7 +65,7 @@ class World:
     def subject(self, kind: str, data: Data, *, size_bytes: int | None = None) -> Subject:
         """Make a volume and mount it; it holds nothing yet."""
         pool, live = self.pools[kind], self.place / "live" / f"{kind}-{data.name}"
-        size = (size_bytes or _room(data)) if kind == "image" else None
+        size = (size_bytes or data.ext4_bytes) if kind == "image" else None
         volume = pool.create_volume(NewVolume(f"{kind}-{data.name}", size))
         live.mkdir(parents=True)
         return Subject(pool, pool.mount(volume, live), live, data)
@@ -85,18 +81,11 @@ class World:
             run(["btrfs", "subvolume", "sync", subject.pool.backend.root])
 
 
-def _room(data: Data) -> int:
-    """Return what an ext4 that holds the data needs: it makes one inode for each 16 KiB."""
-    return data.size_bytes * 11 // 10 + data.files * 18_000 + 256 * _MIB
-
-
 @contextmanager
 def world(parent: Path, *, sizes: dict[str, int]) -> Iterator[World]:
     """Make the place, and take it down again whatever happens."""
-    place = parent / f"volrewind-bench-{os.getpid()}"
-    place.mkdir(mode=0o755)
     with ExitStack() as stack:
-        stack.callback(_remove, place)
+        place = stack.enter_context(place_for(parent, "engine"))
         program = installed(place / "installed")
         home = Home(place / "state", SystemClock())
         for kind in KINDS:
@@ -105,15 +94,8 @@ def world(parent: Path, *, sizes: dict[str, int]) -> Iterator[World]:
         ext4 = place / "ext4"
         stack.callback(_unmount, ext4)
         _make_ext4(place / "ext4.img", ext4)
-        stack.callback(_be_undisturbed)  # so the first to run
+        stack.enter_context(undisturbed_end())  # so the first to end
         yield World(place, program, home, {kind: home.open(home.place(kind)) for kind in KINDS}, ext4)
-        say("cleaning up")
-
-
-def _be_undisturbed() -> None:
-    """Let no second Ctrl-C stop the cleaning up."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
 
 
 def _make_ext4(image: Path, target: Path) -> None:
@@ -136,19 +118,3 @@ def _unmount(target: Path) -> None:
 def _destroy(home: Home, kind: str) -> None:
     if any(place.name == kind for place in home.places()):
         home.destroy(home.place(kind), with_snapshots=True)
-
-
-def _remove(place: Path) -> None:
-    """Remove the folder. What is still mounted in it, since something failed, is unmounted; else it is left in place."""
-    for target in reversed(_mounted_below(place)):
-        subprocess.run(["umount", target], check=False)
-    if left := _mounted_below(place):
-        print(f"left in place, since still mounted: {', '.join(left)}", file=sys.stderr)
-        return
-    shutil.rmtree(place)
-
-
-def _mounted_below(place: Path) -> list[str]:
-    """Return the mount points, in the order they were mounted."""
-    mounted = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
-    return [target for target in mounted if target.startswith(f"{place}/")]
