@@ -15,13 +15,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from benchmarks import comparison, engine, report, results
+from benchmarks.cluster import part as cluster
 from benchmarks.measure import say
 from benchmarks.place import be_interruptible
 from benchmarks.plan import FULL, QUICK, Plan
 from benchmarks.results import Measured
 
 DOCS = Path(__file__).parent.parent / "docs"
-PARTS: Mapping[str, Callable[[Path, Plan], Measured]] = {"engine": engine.measured}
+PARTS: Mapping[str, Callable[[Path, Plan], Measured]] = {"engine": engine.measured, "cluster": cluster.measured}
 
 
 def main() -> None:

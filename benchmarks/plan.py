@@ -12,6 +12,27 @@ _WRITTEN = Data("writes", "256 MiB in one file", size_bytes=512 * 2**20)
 
 
 @dataclass(frozen=True)
+class ClusterPlan:
+    """What is measured in a cluster: `data` in turns, `large` of one class after the other; sizes in bytes, times in seconds.
+
+    Rounds are (idle, under a writer).
+    """
+
+    data: tuple[Data, ...]
+    large: Data
+    rounds: tuple[int, int]
+    large_rounds: tuple[int, int]
+    tar_rounds: tuple[int, int]
+    large_tar_rounds: tuple[int, int]
+    calls: int
+    idle_seconds: float
+    write_seconds: float
+    write_rounds: int
+    written_bytes: int
+    pool_bytes: int
+
+
+@dataclass(frozen=True)
 class Plan:
     """`rounds` are of what is fast, `slow_rounds` of what copies; sizes in bytes, times in seconds."""
 
@@ -29,6 +50,7 @@ class Plan:
     write_seconds: float
     write_rounds: int
     pool_bytes: dict[str, int]
+    cluster: ClusterPlan
     curve_data: Data = _CURVE
     written: Data = _WRITTEN
 
@@ -48,6 +70,23 @@ FULL = Plan(
     write_seconds=3,
     write_rounds=3,
     pool_bytes={"btrfs": 40 * _GIB, "image": 56 * _GIB},
+    cluster=ClusterPlan(
+        data=(
+            Data("gigabyte", "1 GB in 100 files", size_bytes=10**9, random_every=8),
+            Data("files", "300,000 files of 4 KiB", files=300_000),
+        ),
+        large=Data("large", "20 GB in 100 files", size_bytes=20 * 10**9, random_every=8),
+        rounds=(5, 3),
+        large_rounds=(5, 3),
+        tar_rounds=(1, 1),
+        large_tar_rounds=(1, 0),
+        calls=64,
+        idle_seconds=60,
+        write_seconds=5,
+        write_rounds=3,
+        written_bytes=256 * 2**20,
+        pool_bytes=96 * _GIB,
+    ),
 )
 QUICK = Plan(
     name="quick",
@@ -64,4 +103,18 @@ QUICK = Plan(
     write_seconds=0.5,
     write_rounds=1,
     pool_bytes={"btrfs": 4 * _GIB, "image": 8 * _GIB},
+    cluster=ClusterPlan(
+        data=(Data("gigabyte", "10 MB in 100 files", size_bytes=10**7, random_every=8),),
+        large=Data("large", "20 MB in 100 files", size_bytes=2 * 10**7, random_every=8),
+        rounds=(1, 1),
+        large_rounds=(0, 0),
+        tar_rounds=(1, 1),
+        large_tar_rounds=(0, 0),
+        calls=4,
+        idle_seconds=1,
+        write_seconds=1,
+        write_rounds=1,
+        written_bytes=16 * 2**20,
+        pool_bytes=8 * _GIB,
+    ),
 )

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from benchmarks import copies, others
 from benchmarks.alternatives import BARE, COMMAND, IN_PROCESS
 from benchmarks.cells import cell, milliseconds, numbers
+from benchmarks.cluster.goals import goals as cluster_goals
+from benchmarks.cluster.report import tables
 from benchmarks.data import Data
 from benchmarks.goal import Goal
 from benchmarks.goals import curve_point, goals
@@ -16,13 +18,15 @@ from benchmarks.results import Measured
 from benchmarks.snapshots import CUT, DELETE, RESTORE, SNAPSHOT, label
 from benchmarks.world import KINDS
 
-_TITLES = {"engine": "The engine, without a cluster"}
+_TITLES = {"engine": "The engine, without a cluster", "cluster": "In a cluster"}
 _COPIES = ("restic", "rsync --link-dest", copies.MIRROR, copies.ITEMIZE)
 
 
 def text(parts: Mapping[str, Measured], plan: Plan, command: str) -> str:
     """Return the page, of the parts that were measured."""
     lines = [*_head(parts, command), *_goals(parts, plan)]
+    if "cluster" in parts:
+        lines += tables(parts["cluster"].samples, plan.cluster)
     if "engine" in parts:
         lines += _tables(parts["engine"].samples, plan)
     return "\n".join(lines) + "\n"
@@ -55,6 +59,8 @@ def _goals(parts: Mapping[str, Measured], plan: Plan) -> Iterator[str]:
 def _judged(parts: Mapping[str, Measured], plan: Plan) -> Iterator[Goal]:
     if "engine" in parts:
         yield from goals(parts["engine"].samples, plan)
+    if "cluster" in parts:
+        yield from cluster_goals(parts["cluster"].samples, plan.cluster)
 
 
 def _tables(samples: Samples, plan: Plan) -> Iterator[str]:

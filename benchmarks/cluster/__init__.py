@@ -1,0 +1,1 @@
+"""Our driver on a real node: what Kubernetes' users wait for, beside what they would have without it."""
