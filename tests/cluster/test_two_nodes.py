@@ -29,7 +29,7 @@ from volrewind.services.driver_install import InstallRequest, plan_install
 
 pytestmark = [pytest.mark.cluster, pytest.mark.root]
 
-_NODES = ("node-1", "node-2")
+_NODES = {"node-1": ("btrfs=1Gi", "image=1Gi"), "node-2": ("btrfs=1Gi",)}
 _SELECTED = "volume.kubernetes.io/selected-node"
 _ACCOUNT = "csi-driver"
 
@@ -51,9 +51,7 @@ class Nodes:
 @pytest.fixture(scope="module")
 def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
     place = Place(tmp_path_factory.mktemp("several"))
-    drivers = {
-        name: Driver(tmp_path_factory.mktemp(name), pools=("btrfs=1Gi", "image=1Gi"), node=name) for name in _NODES
-    }
+    drivers = {name: Driver(tmp_path_factory.mktemp(name), pools, name) for name, pools in _NODES.items()}
     with a_machine(place, Kind.PLANE, distributed=True) as machine:
         kubectl = Kubectl(machine.plane.binaries.program("kubectl"), machine.plane.admin, "default")
         with connect(SystemClock(), kubeconfig=str(machine.plane.admin)) as connection:
@@ -143,6 +141,23 @@ def test_a_volume_its_snapshot_and_what_is_restored_are_on_one_node(nodes: Nodes
         clock=SystemClock(),
         deadline_seconds=60,
     )
+
+
+def test_the_scheduler_is_told_which_node_has_room_for_what(nodes: Nodes) -> None:
+    def has_room() -> dict[tuple[str, str], bool]:
+        found = json.loads(nodes.kubectl(f"--namespace={NAMESPACE}", "get", "csistoragecapacities", "-o", "json"))
+        return {
+            (one["storageClassName"], one["nodeTopology"]["matchLabels"][NODE_KEY]): one.get("capacity", "0") != "0"
+            for one in found["items"]
+        }
+
+    expected = {
+        ("volrewind", "node-1"): True,
+        ("volrewind", "node-2"): True,
+        ("volrewind-image", "node-1"): True,
+        ("volrewind-image", "node-2"): False,
+    }
+    wait_until(lambda: has_room() == expected, "it to be known", clock=SystemClock(), deadline_seconds=60)
 
 
 def test_a_restore_on_another_node_is_scheduled_anew(nodes: Nodes) -> None:

@@ -139,6 +139,18 @@ def test_a_volume_too_small_for_its_file_system_becomes_larger(driver: Driver) -
     assert driver.create(size=1, pool="image").capacity_bytes == 16 * MIB
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"parameters": {"pool": "zfs"}},
+        {"parameters": {"pool": "btrfs"}, "volume_capabilities": [capability(block=True)]},
+        {"parameters": {"pool": "zfs"}, "volume_capabilities": [capability(block=True)]},
+    ],
+)
+def test_of_volumes_that_this_node_has_no_pool_for_there_is_room_for_none(driver: Driver, fields: dict) -> None:
+    assert driver.call("GetCapacity", **fields).available_capacity == 0
+
+
 def test_capacity_is_what_can_be_promised(driver: Driver, refused) -> None:
     driver.create(size=256 * MIB, pool="image")
     left = driver.call("GetCapacity", parameters={"pool": "image"}).available_capacity

@@ -156,7 +156,12 @@ class Controller:
             return csi.GetCapacityResponse(available_capacity=0)
         access = access_of_all(request.volume_capabilities) if request.volume_capabilities else None
         name = request.parameters.get("pool", "")
-        pool = self._served.pool_for_blocks(name) if access and access.block else self._served.pool(name)
+        try:
+            pool = self._served.pool_for_blocks(name) if access and access.block else self._served.pool(name)
+        except (
+            UsageError
+        ):  # asked of every class on every node, for the scheduler; an error would be asked again for ever
+            return csi.GetCapacityResponse(available_capacity=0)
         available = pool.space().available_bytes
         response = csi.GetCapacityResponse(available_capacity=available)
         response.maximum_volume_size.value = available
