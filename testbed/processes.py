@@ -72,7 +72,7 @@ class Processes:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, **(environment or {})},
+                env={**_inherited(), **(environment or {})},
                 start_new_session=True,  # a Ctrl-C is for us, and we stop them in order
             )
         process = Process(name, popen, log, stop_signal)
@@ -108,6 +108,11 @@ class Processes:
         while self.running:
             process = self.running.pop()
             process.stop()
+
+
+def _inherited() -> dict[str, str]:
+    """Return our environment without the cluster in it: the sidecars take that over the one that their options name."""
+    return {name: value for name, value in os.environ.items() if name != "KUBECONFIG"}
 
 
 def bound_to(parent: int, argv: Sequence[str | Path]) -> list[str]:

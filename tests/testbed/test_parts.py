@@ -60,6 +60,15 @@ def test_a_wait_says_what_for_and_what_the_program_said(tmp_path: Path) -> None:
             programs.wait_until(lambda: False, "the answer", 0.1, of="slow")
 
 
+def test_no_program_learns_of_a_cluster_of_yours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBECONFIG", "/home/me/production")
+    with processes(tmp_path) as programs:
+        programs.start("env", ["sh", "-c", "env; echo all; exec sleep 600"])
+        programs.wait_until(lambda: "\nall\n" in (tmp_path / "env.log").read_text(), "its end", 30, of="env")
+
+    assert "production" not in (tmp_path / "env.log").read_text()
+
+
 def test_programs_end_when_whoever_started_them_is_killed(tmp_path: Path) -> None:
     command = [sys.executable, "-c", _STARTS_ONE_AND_WAITS, tmp_path]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY) as starter:
