@@ -21,7 +21,7 @@ def test_a_claim_gets_a_snapshot_that_is_ready_and_is_told_why_it_was_taken_so(c
 
     assert re.fullmatch(r"data-\d{8}-\d{6}   crash   cut after [\d.]+ s, ready after [\d.]+ s", said[0])
     assert said[1] == (
-        f"  csi: driver 'csi.volrewind.io' snapshots it natively, by class '{DELETED}' "
+        f"  of claim data, by csi: driver 'csi.volrewind.io' snapshots it natively, by class '{DELETED}' "
         "(the default for driver 'csi.volrewind.io')"
     )
 

@@ -23,7 +23,6 @@ def create_of_claims(
     where: Where,
     names: Sequence[str],
     *,
-    selector: str,
     wait: bool,
     timeout_seconds: float,
     output: str,
@@ -31,7 +30,7 @@ def create_of_claims(
     **wanted: Any,
 ) -> None:
     """Ask for a snapshot of each claim, wait until all are ready, and say by which method each was taken, and why."""
-    request = CreateRequest(tuple(names), selector, labels=labels, **wanted)
+    request = CreateRequest(tuple(names), labels=labels, deadline_seconds=timeout_seconds, **wanted)
     with connected(where) as cluster:
         asked = create(cluster, request, asked=_tell)
         waited = be_ready(cluster, names_of(asked), timeout_seconds) if wait else {}
@@ -49,21 +48,25 @@ def _tell(one: Asked) -> None:
 
 
 def _emit(asked: Sequence[Asked], waited: Mapping[str, Waited], output: str) -> None:
-    made = [(one.snapshot, one.offer) for one in asked if one.snapshot is not None and one.offer is not None]
+    made = [(one, one.snapshot, one.offer) for one in asked if one.snapshot is not None and one.offer is not None]
     if output in ("json", "yaml"):
         documents = []
-        for snapshot, offer in made:
+        for one, snapshot, offer in made:
             newest = waited[snapshot.name].snapshot if snapshot.name in waited else snapshot
-            documents.append({**snapshot_document(newest), "method": offer.method, "reason": offer.reason})
+            documents.append(
+                {**snapshot_document(newest), "method": offer.method, "reason": offer.reason, "way": one.way}
+            )
         emit_document(documents, output)
         return
-    for snapshot, offer in made:
+    for one, snapshot, offer in made:
         if output == "name":
             click.echo(snapshot.name)
             continue
         done = times_of(waited[snapshot.name]) if snapshot.name in waited else "asked for"
         click.echo(f"{snapshot.name}   {snapshot.consistency}   {done}")
-        click.echo(f"  {offer.method}: {shown(offer.reason)}")
+        click.echo(f"  of claim {one.claim.name}, by {offer.method}: {shown(offer.reason)}")
+        if one.way:
+            click.echo(f"  {shown(one.way)}")
 
 
 def _fail(failed: Sequence[VolrewindError], total: int) -> None:

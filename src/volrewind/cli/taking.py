@@ -25,6 +25,8 @@ from volrewind.services.snapshots import CreateRequest, Taken, source_of
 @option("--note", default="", help="A note to keep with it.")
 @option("--label", "labels", multiple=True, metavar="KEY=VALUE", help="A label to keep with it.")
 @option("-l", "--selector", default="", metavar="LABELS", help="Claims: every one with these labels.")
+@option("--app", default="", metavar="WORKLOAD", help="Claims: every one of deployment/NAME or statefulset/NAME.")
+@option("--together/--one-by-one", default=None, help="Claims: at one moment; a workload's are where that can be.")
 @option("--class", "snapshot_class", default="", help="Claims: the VolumeSnapshotClass; told from the driver.")
 @option("--method", default="", help="Claims: the method; the best for each by default.")
 @option("--wait/--no-wait", default=True, show_default=True, help="Claims: wait until it is ready.")
@@ -51,19 +53,21 @@ def create_command(
     \b
     volrewind create data-pvc
     volrewind create -n production -l app=shop --note 'before the update'
+    volrewind create --app statefulset/db
     volrewind create ./data
     volrewind create /srv/app --exclude 'cache/' --note 'before the update'
     volrewind create pool:pgdata
     """
-    if not targets and not of_claims["selector"]:
-        raise UsageError("nothing to take a snapshot of", hint="name claims or directories, or say -l LABELS")
-    if name and len(targets) > 1:
-        raise UsageError("--name is for one target", hint="leave it out: each snapshot gets a name of its own")
-    if of_claims["selector"] or is_about_cluster(where, targets):
+    by_other_means = [word for word in (of_claims["selector"], of_claims["app"]) if word]
+    if len([*by_other_means, *targets[:1]]) != 1:
+        raise UsageError("say what to take a snapshot of, in one way", hint="TARGETs, or -l LABELS, or --app WORKLOAD")
+    if by_other_means or is_about_cluster(where, targets):
         from volrewind.cli.claim_taking import create_of_claims
 
         create_of_claims(where, targets, name=name, note=note, labels=labels_of(labels), output=output, **of_claims)
         return
+    if name and len(targets) > 1:
+        raise UsageError("--name is for one target", hint="leave it out: each snapshot gets a name of its own")
     wanted = targets_of(environment(), targets)
     _create_here(
         [CreateRequest(target, name, pool, note, labels_of(labels), excludes, allow_nested) for target in wanted],

@@ -11,6 +11,7 @@ import httpx2
 from lightkube import Client
 
 from volrewind.clock import Clock
+from volrewind.cluster import kinds
 from volrewind.cluster.failures import said_plainly
 from volrewind.cluster.kubeconfig import found_config
 from volrewind.cluster.requests import EVERYWHERE, Requests, place_of
@@ -135,6 +136,20 @@ class Connection:
         """Return the API groups the cluster serves, with their versions, the preferred one first; anybody may ask."""
         with said_plainly("list API groups"):
             return self.requests.groups()
+
+    def may(self, right: Right) -> bool:
+        """Tell whether we may do something, as the cluster sees it; anybody may ask about himself."""
+        attributes = {
+            "verb": right.verb,
+            "group": right.group,
+            "resource": right.resource,
+            "namespace": right.namespace,
+        }
+        with said_plainly("ask for our rights"):
+            answer = self.requests.send(
+                "POST", kinds.REVIEW, body=_whole(kinds.REVIEW, {"spec": {"resourceAttributes": attributes}})
+            )
+        return bool(answer.status.allowed)
 
     def said(
         self, verb: str, kind: Any, namespace: str = "", name: str = "", *, shown: str = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any  # lightkube's classes of objects, made here
 
 from lightkube.core.resource import GlobalResource, NamespacedResourceG
@@ -20,9 +21,10 @@ VolumeSnapshotClass = create_global_resource(_GROUP, _VERSION, "VolumeSnapshotCl
 VolumeSnapshotContent = create_global_resource(_GROUP, _VERSION, "VolumeSnapshotContent", "volumesnapshotcontents")
 
 
-def _read(thing: Any) -> Any:
-    """Return the kind whose objects are decoded to a class of `wire`."""
+def _read(thing: Any, *, version: str = "") -> Any:
+    """Return the kind whose objects are decoded to a class of `wire`; of a `version` of its API other than the usual."""
     place = wire.PLACES[thing]
+    place = place._replace(version=version or place.version)
     info = create_api_info(place.group, place.version, place.kind, place.plural)
     bases = (thing, NamespacedResourceG if place.is_namespaced else GlobalResource)
     return type(thing)(place.kind, bases, {"_api_info": info, "__module__": __name__})
@@ -36,3 +38,19 @@ SNAPSHOT = _read(wire.VolumeSnapshot)
 CONTENT = _read(wire.VolumeSnapshotContent)
 SNAPSHOT_CLASS = _read(wire.VolumeSnapshotClass)
 EVENT = _read(wire.Event)
+REVIEW = _read(wire.SelfSubjectAccessReview)
+DEPLOYMENT = _read(wire.Deployment)
+STATEFUL_SET = _read(wire.StatefulSet)
+DAEMON_SET = _read(wire.DaemonSet)
+
+
+@cache
+def group(version: str) -> Any:
+    """Return the kind of groups of snapshots; its API is stable since Kubernetes 1.36 only, so its version differs."""
+    return _read(wire.VolumeGroupSnapshot, version=version)
+
+
+@cache
+def group_class(version: str) -> Any:
+    """Return the kind of their classes."""
+    return _read(wire.VolumeGroupSnapshotClass, version=version)

@@ -162,6 +162,70 @@ class VolumeSnapshotClass(Thing, rename="camel"):
     parameters: dict[str, str] = {}
 
 
+class GroupStatus(msgspec.Struct, rename="camel"):
+    """How far a group has come."""
+
+    bound_volume_group_snapshot_content_name: str | None = None
+    creation_time: datetime | None = None
+    ready_to_use: bool | None = None
+    error: Error | None = None
+
+
+class VolumeGroupSnapshot(Thing, rename="camel"):
+    """Snapshots that are cut together."""
+
+    status: GroupStatus | None = None
+
+
+class VolumeGroupSnapshotClass(Thing, rename="camel"):
+    """A class of groups."""
+
+    driver: str = ""
+    deletion_policy: str = "Delete"
+    parameters: dict[str, str] = {}
+
+
+class _ClaimOfVolume(msgspec.Struct, rename="camel"):
+    claim_name: str = ""
+
+
+class _Volume(msgspec.Struct, rename="camel"):
+    name: str = ""
+    persistent_volume_claim: _ClaimOfVolume | None = None
+    ephemeral: dict[str, Any] | None = None  # Any: a template, of which only that it is there matters
+
+
+class _PodSpec(msgspec.Struct):
+    volumes: tuple[_Volume, ...] = ()
+
+
+class _PodTemplate(msgspec.Struct):
+    spec: _PodSpec = msgspec.field(default_factory=_PodSpec)
+
+
+class _ApplicationSpec(msgspec.Struct, rename="camel"):
+    template: _PodTemplate = msgspec.field(default_factory=_PodTemplate)
+    volume_claim_templates: tuple[Thing, ...] = ()
+
+
+class Application(Thing, rename="camel"):
+    """A workload, as far as it says which claims its Pods use."""
+
+    spec: _ApplicationSpec = msgspec.field(default_factory=_ApplicationSpec)
+
+
+class Deployment(Application):
+    """Pods that are all alike."""
+
+
+class StatefulSet(Application):
+    """Pods that each have claims of their own."""
+
+
+class DaemonSet(Application):
+    """A Pod on each node."""
+
+
 class Event(Thing, rename="camel"):
     """Something that was said about an object."""
 
@@ -175,6 +239,16 @@ class Event(Thing, rename="camel"):
     event_time: datetime | None = None
 
 
+class _Allowed(msgspec.Struct):
+    allowed: bool = False
+
+
+class SelfSubjectAccessReview(Thing, rename="camel"):
+    """Whether one may do something."""
+
+    status: _Allowed = msgspec.field(default_factory=_Allowed)
+
+
 class Place(NamedTuple):
     """Where the API has a kind."""
 
@@ -185,7 +259,7 @@ class Place(NamedTuple):
     is_namespaced: bool = False
 
 
-_SNAPSHOTS = "snapshot.storage.k8s.io"
+_SNAPSHOTS, _GROUPS = "snapshot.storage.k8s.io", "groupsnapshot.storage.k8s.io"
 PLACES: dict[type[Thing], Place] = {
     PersistentVolumeClaim: Place("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims", True),
     PersistentVolume: Place("", "v1", "PersistentVolume", "persistentvolumes"),
@@ -193,5 +267,11 @@ PLACES: dict[type[Thing], Place] = {
     VolumeSnapshot: Place(_SNAPSHOTS, "v1", "VolumeSnapshot", "volumesnapshots", True),
     VolumeSnapshotContent: Place(_SNAPSHOTS, "v1", "VolumeSnapshotContent", "volumesnapshotcontents"),
     VolumeSnapshotClass: Place(_SNAPSHOTS, "v1", "VolumeSnapshotClass", "volumesnapshotclasses"),
+    VolumeGroupSnapshot: Place(_GROUPS, "v1", "VolumeGroupSnapshot", "volumegroupsnapshots", True),
+    VolumeGroupSnapshotClass: Place(_GROUPS, "v1", "VolumeGroupSnapshotClass", "volumegroupsnapshotclasses"),
+    Deployment: Place("apps", "v1", "Deployment", "deployments", True),
+    StatefulSet: Place("apps", "v1", "StatefulSet", "statefulsets", True),
+    DaemonSet: Place("apps", "v1", "DaemonSet", "daemonsets", True),
+    SelfSubjectAccessReview: Place("authorization.k8s.io", "v1", "SelfSubjectAccessReview", "selfsubjectaccessreviews"),
     Event: Place("", "v1", "Event", "events", True),
 }

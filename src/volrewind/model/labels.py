@@ -12,6 +12,7 @@ NOTE = "volrewind.io/note"  # annotation
 CONSISTENCY = "volrewind.io/consistency"  # annotation: what a restored application would find
 PURPOSE = "volrewind.io/purpose"  # label: manual, safety, scheduled
 POLICY = "volrewind.io/policy"  # label: the SnapshotPolicy that had it made
+TOGETHER = "volrewind.io/cut-together"  # label of claims, while a group that is to be cut finds them by it
 OPERATION = "volrewind.io/operation"  # label of a journal
 
 # On the records of a pool, which let a lost cluster be told what its volumes and snapshots were called.

@@ -11,7 +11,7 @@ from volrewind.errors import UsageError
 
 Manifest = dict[str, Any]  # Any: a manifest is a document, whose shape only its kind tells
 _API = "rbac.authorization.k8s.io/v1"
-_SNAPSHOTS = "snapshot.storage.k8s.io"
+_SNAPSHOTS, _GROUPS = "snapshot.storage.k8s.io", "groupsnapshot.storage.k8s.io"
 _READ = ("get", "list", "watch")
 
 
@@ -56,10 +56,24 @@ GROUPS: dict[str, Rights] = {
         ),
     ),
     "create": Rights(
-        "take snapshots of claims",
+        "take snapshots of claims, and of all those of a workload one after the other",
         ("create",),
-        namespaced=(Rule(_SNAPSHOTS, ("volumesnapshots",), ("create",)),),
+        namespaced=(
+            Rule(_SNAPSHOTS, ("volumesnapshots",), ("create",)),
+            Rule("apps", ("deployments", "statefulsets", "daemonsets"), ("get",)),
+        ),
         includes=("read",),
+    ),
+    "group": Rights(
+        "take snapshots of several claims at one moment",
+        ("create --app",),
+        namespaced=(
+            Rule(_GROUPS, ("volumegroupsnapshots",), ("create", *_READ, "delete")),
+            Rule("", ("persistentvolumeclaims",), ("patch",)),
+            Rule(_SNAPSHOTS, ("volumesnapshots",), ("patch",)),
+        ),
+        whole=(Rule(_GROUPS, ("volumegroupsnapshotclasses",), ("list",)),),
+        includes=("create",),
     ),
 }
 
