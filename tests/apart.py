@@ -40,10 +40,11 @@ def main() -> int:
 
 
 def _let_go(command: Sequence[str]) -> None:
-    """Unmount, in here, what lies on the loop devices of others."""
+    """Unmount, in here, what lies on the loop devices and the zpools of others."""
     for mount in reversed(mounts.mounts()):
         is_needed = any(Path(one).is_relative_to(mount.target) for one in (*command, sys.prefix, Path.cwd()))
-        if mount.source.startswith("/dev/loop") and not is_needed:
+        is_held = mount.source.startswith("/dev/loop") or mount.filesystem == "fuse.zfs"
+        if is_held and not is_needed:
             subprocess.run(["umount", "--lazy", mount.target], check=False, capture_output=True)
 
 

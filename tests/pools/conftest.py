@@ -133,8 +133,7 @@ class Site:
         """Remove every volume and snapshot, whatever holds them."""
         pool = self.open()
         for snapshot in pool.snapshots():
-            released = msgspec.structs.replace(snapshot, hold=False)
-            pool.delete_snapshot(pool.update_snapshot(released))
+            pool.delete_snapshot(snapshot, despite_hold=True)
         for volume in pool.volumes():
             for target in pool.backend.mounted_targets(volume):
                 pool.unmount(volume, target)

@@ -8,6 +8,7 @@ import msgspec
 
 from volrewind.errors import Damaged
 from volrewind.model.operation import Operation
+from volrewind.pools.full import said_plainly
 from volrewind.system.files import remove_file, sync_directory, write_durably
 
 
@@ -35,9 +36,14 @@ class Journal:
         return operation
 
     def write(self, operation: Operation) -> None:
-        """Make a step durable."""
-        self._folder.mkdir(exist_ok=True)
-        write_durably(self._file(operation.volume_id), msgspec.json.encode(operation))
+        """Make a step durable.
+
+        Raises:
+            NoSpace: the pool is full.
+        """
+        with said_plainly(self._folder.parent):
+            self._folder.mkdir(exist_ok=True)
+            write_durably(self._file(operation.volume_id), msgspec.json.encode(operation))
 
     def forget(self, volume_id: str) -> None:
         """Make a volume's journal absent."""

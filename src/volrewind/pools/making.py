@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import msgspec
-
 from volrewind.errors import AlreadyThere, InUse, Refused
 from volrewind.model.names import check_name
 from volrewind.pools.catalog import FILE_SYSTEMS
@@ -144,7 +142,7 @@ def _empty_in_host(site: Site) -> None:
         pool.check_unused(volume)
     unmount_volumes(pool)
     for snapshot in pool.snapshots():
-        pool.delete_snapshot(pool.update_snapshot(msgspec.structs.replace(snapshot, hold=False)))
+        pool.delete_snapshot(snapshot, despite_hold=True)
     for volume in pool.volumes():
         pool.delete_volume(volume)
     pool.sweep()

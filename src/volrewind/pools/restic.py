@@ -9,17 +9,18 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import ClassVar
 
 import msgspec
 
-from volrewind.errors import Damaged
+from volrewind.errors import Damaged, NoSpace
 from volrewind.model.capability import Capability
 from volrewind.model.snapshot import Snapshot
 from volrewind.model.volume import OriginKind, Volume
 from volrewind.pools.backend import Backend, live_path
+from volrewind.pools.full import said_plainly
 from volrewind.pools.records import is_our_id
 from volrewind.pools.views import new_view, sweep_views
 from volrewind.system import restic, trees
@@ -73,7 +74,8 @@ class ResticBackend(Backend):
 
     def destroy(self, trashed: Path) -> None:
         if trashed.name.startswith("snap-") and self._repository.exists() and self._repository.forget(trashed.name):
-            self._note_deletion()
+            with suppress(NoSpace):  # it is deleted; what that frees is given back by the next cut
+                self._note_deletion()
         trees.remove_tree(trashed)
 
     @contextmanager
@@ -121,7 +123,7 @@ class ResticBackend(Backend):
         self._repository.create()
 
     def _note_deletion(self) -> None:
-        with self._forgotten.open("ab") as file:
+        with said_plainly(self.root), self._forgotten.open("ab") as file:
             file.write(b".")
         space = self.space()
         short = space.free_bytes < space.total_bytes // _SHORT_SHARE

@@ -50,17 +50,17 @@ class PoolSnapshots(PoolContents):
             self._records.write(snapshot)
         return snapshot
 
-    def delete_snapshot(self, snapshot: Snapshot) -> None:
-        """Make a snapshot absent; one that is gone is fine.
+    def delete_snapshot(self, snapshot: Snapshot, *, despite_hold: bool = False) -> None:
+        """Make a snapshot absent; one that is gone is fine. Needs no space, not even to let go of a hold.
 
         Raises:
-            Refused: it is on hold.
+            Refused: it is on hold, and that matters (not `despite_hold`).
         """
         with self._steps.changing() as content:
             found = [one for one in content.snapshots if one.id == snapshot.id]
             if not found:
                 return
-            if found[0].hold:
+            if found[0].hold and not despite_hold:
                 raise Refused(f"snapshot {snapshot.name!r} is on hold", hint="`volrewind release` it first")
             self._steps.remove(found[0], self.backend.snapshot_place(snapshot.id))
             if volume := self._records.volume(snapshot.volume_id):

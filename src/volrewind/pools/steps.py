@@ -17,6 +17,7 @@ from volrewind.clock import Clock
 from volrewind.model.snapshot import Snapshot
 from volrewind.model.volume import Volume
 from volrewind.pools.backend import Backend
+from volrewind.pools.full import said_plainly
 from volrewind.pools.records import Content, Records
 from volrewind.system.files import locked, remove_file, rename_new, sync_directory
 
@@ -33,8 +34,12 @@ class Steps(msgspec.Struct, frozen=True):
 
     @contextmanager
     def changing(self) -> Iterator[Content]:
-        """Hold the pool's lock, with the rubbish of dead processes gone."""
-        with self._alone():
+        """Hold the pool's lock, with the rubbish of dead processes gone.
+
+        Raises:
+            NoSpace: the block, or the sweep, found the pool full.
+        """
+        with self._alone(), said_plainly(self.backend.root):
             content = self.records.content()
             self._sweep(content)
             yield content

@@ -43,11 +43,16 @@ def read_with_status(path: str) -> tuple[bytes, os.stat_result]:
 def write_durably(path: Path, content: bytes) -> None:
     """Make `path` hold `content`, all or nothing, also across a power failure: temporary file, fsync, rename, fsync."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.rename(path)
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.rename(path)
+    except OSError:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
     sync_directory(path.parent)
 
 

@@ -91,8 +91,15 @@ class Repository(msgspec.Struct, frozen=True):
         return bool(ids)
 
     def prune(self) -> None:
-        """Free what no snapshot holds."""
-        self._restic("prune")
+        """Free what no snapshot holds; where there is no space to pack anew, only what lies in packs of its own.
+
+        Raises:
+            NoSpace: there is not even space for another index.
+        """
+        try:
+            self._restic("prune")
+        except NoSpace:
+            self._restic("prune", "--max-repack-size", "0")
 
     def be_unlocked(self) -> None:
         """Remove the locks of dead processes, and of those only."""
