@@ -6,9 +6,9 @@ import json
 from collections.abc import Callable, Iterator
 
 import pytest
-from kubectl import Manifest
 from served import Claims, Program
 
+from testbed.kubectl import Manifest
 from volrewind.model.labels import DRIVER, MANAGED_BY, TOGETHER
 
 pytestmark = [pytest.mark.cluster, pytest.mark.root]
