@@ -89,7 +89,8 @@ class Cleanup(Verb):
     def act(self) -> None:
         environment = self.world.environment()
         request = retention.CleanupRequest(older_than=timedelta(hours=1))
-        retention.cleanup(environment, retention.plan_cleanup(environment, request))
+        pruned = retention.cleanup(environment, retention.plan_cleanup(environment, request))
+        must(not pruned.failed, f"not deleted: {[(one.name, str(error)) for one, error in pruned.failed]}")
 
     def expected(self) -> Expected:
         return Expected(doomed=frozenset(f"{self.fresh}-{index}" for index in range(2)))
