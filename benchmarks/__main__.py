@@ -1,7 +1,7 @@
 """Measure volrewind beside its alternatives, and write docs/benchmarks.md and the figures of docs/comparison.md.
 
 Each part can be measured by itself: what it gave is kept in docs/benchmarks/, and the page is made of all that is there.
-Needs root, about 45 GB of disk, and what `make bench` installs and builds. Everything it makes is in one folder,
+Needs root, 46 GB of disk, and what `make bench` installs and builds. Everything it makes is in one folder,
 which is gone when it ends, also when it is interrupted.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
@@ -44,8 +45,7 @@ def main() -> None:
 
 def _measured(names: list[str], place: Path, plan: Plan, docs: Path | None) -> dict[str, Measured]:
     """Measure these parts, one after the other, and keep each as soon as it is there."""
-    if os.geteuid() != 0:
-        sys.exit("benchmarks: needs root, for loop devices and mounts")
+    _check_machine(place, plan)
     done = {}
     for name in names:
         be_interruptible()
@@ -57,6 +57,13 @@ def _measured(names: list[str], place: Path, plan: Plan, docs: Path | None) -> d
         if docs:
             results.write(_kept_in(docs) / f"{name}.json", done[name])
     return done
+
+
+def _check_machine(place: Path, plan: Plan) -> None:
+    if os.geteuid() != 0:
+        sys.exit("benchmarks: needs root, for loop devices and mounts")
+    if (free := shutil.disk_usage(place).free) < plan.disk_bytes:
+        sys.exit(f"benchmarks: needs {plan.disk_bytes / 1e9:.0f} GB, and {place} has {free / 1e9:.0f} GB; see --place")
 
 
 def _write_pages(docs: Path, plan: Plan) -> None:

@@ -34,9 +34,13 @@ class ClusterPlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """`rounds` are of what is fast, `slow_rounds` of what copies; sizes in bytes, times in seconds."""
+    """`rounds` are of what is fast, `slow_rounds` of what copies; sizes in bytes, times in seconds.
+
+    `disk_bytes` is what the machine's disk must have free.
+    """
 
     name: str
+    disk_bytes: int
     small: Data
     files: Data
     large: Data
@@ -57,6 +61,7 @@ class Plan:
 
 FULL = Plan(
     name="full",
+    disk_bytes=46 * 10**9,  # 20 GB in a pool, packed, and unpacked beside it
     small=Data("small", "100 files", files=100),
     files=Data("files", "300,000 files of 4 KiB", files=300_000),
     large=Data("large", "10 GB in 100 files", size_bytes=10 * 10**9),
@@ -77,7 +82,7 @@ FULL = Plan(
         ),
         large=Data("large", "20 GB in 100 files", size_bytes=20 * 10**9, random_every=8),
         rounds=(5, 3),
-        large_rounds=(5, 3),
+        large_rounds=(4, 2),
         tar_rounds=(1, 1),
         large_tar_rounds=(1, 0),
         calls=64,
@@ -85,11 +90,12 @@ FULL = Plan(
         write_seconds=5,
         write_rounds=3,
         written_bytes=256 * 2**20,
-        pool_bytes=96 * _GIB,
+        pool_bytes=70 * _GIB,
     ),
 )
 QUICK = Plan(
     name="quick",
+    disk_bytes=5 * 10**9,
     small=Data("small", "10 files", files=10),
     files=Data("files", "3,000 files of 4 KiB", files=3_000),
     large=Data("large", "100 MB in 100 files", size_bytes=100 * 10**6),
