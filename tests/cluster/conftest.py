@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from clusters import Cluster, a_cluster, account, admin, as_account, namespace
 from served import allowed, claims, classes, driver, everybody, kubectl, program, token_for
+from twins import twin_of
 
 from testbed.place import Kind
 
@@ -23,6 +24,7 @@ __all__ = [
     "namespace",
     "program",
     "token_for",
+    "twin_of",
 ]
 
 

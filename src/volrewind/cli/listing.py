@@ -13,6 +13,7 @@ from volrewind.cli.output import (
     emit_document,
     environment,
     output_option,
+    print_rows,
     print_table,
     shown,
     size_of,
@@ -79,14 +80,22 @@ def list_command(targets: tuple[str, ...], where: Where, selector: str, local: b
 
 @command("describe")
 @click.argument("name")
-@option("--no-sizes", is_flag=True, help="Do not count what it holds, which may read every file's extents.")
+@option("--no-sizes", is_flag=True, help="On a host: do not count what it holds, which may read every extent.")
+@cluster_options()
+@local_option
 @output_option
-def describe_command(name: str, no_sizes: bool, output: str) -> None:
-    """Show everything about snapshot NAME, and what deleting it would do.
+def describe_command(name: str, where: Where, no_sizes: bool, local: bool, output: str) -> None:
+    """Show everything about snapshot NAME, what depends on it, and what deleting it would really do.
 
     \b
-    volrewind describe data-20260101-020000
+    volrewind describe data-pvc-20260101-020000 -n production
+    volrewind describe data-20260101-020000 --local
     """
+    if is_about_cluster(where, local=local or no_sizes):
+        from volrewind.cli.claim_describing import describe_of_claim
+
+        describe_of_claim(where, name, output)
+        return
     document = described_document(describe(environment(), name, count_sizes=not no_sizes))
     if output in ("json", "yaml"):
         emit_document(document, output)
@@ -118,8 +127,7 @@ def _print_description(document: Document) -> None:
         "Deleting it": document["deletion"],
         "Id": document["id"],
     }
-    for key, value in rows.items():
-        click.echo(f"{key + ':':<14}{shown(value)}")
+    print_rows(rows)
 
 
 @command("status")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -84,6 +84,12 @@ def print_table(documents: Iterable[Document], columns: Sequence[Column]) -> Non
     widths = [max(len(row[index]) for row in rows) for index in range(len(columns))]
     lines = ("   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
     click.echo("\n".join(lines))  # one write, not one for each line
+
+
+def print_rows(rows: Mapping[str, str]) -> None:
+    """Print names with their values, one in a line."""
+    for key, value in rows.items():
+        click.echo(f"{key + ':':<14}{shown(value)}")
 
 
 def shown(text: str) -> str:

@@ -94,3 +94,8 @@ def trouble_of(cluster: Connection, version: str, namespace: str, name: str) -> 
     group = cluster.find(kinds.group(version), name, namespace)
     error = group.status.error if group is not None and group.status is not None else None
     return error.message if error else ""
+
+
+def exists(cluster: Connection, version: str, namespace: str, name: str) -> bool:
+    """Tell whether there is such a group."""
+    return cluster.find(kinds.group(version), name, namespace) is not None

@@ -13,6 +13,7 @@ from volrewind.model.labels import NODE_KEY
 from volrewind.model.quantity import kubernetes_bytes
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SNAPSHOTS = "snapshot.storage.k8s.io"
 # Notes of Kubernetes' own on its objects (kubernetes.io: "Well-Known Labels, Annotations and Taints").
 _PROVISIONER = ("volume.kubernetes.io/storage-provisioner", "volume.beta.kubernetes.io/storage-provisioner")
 _MIGRATED_TO = "pv.kubernetes.io/migrated-to"
@@ -40,10 +41,20 @@ def claim_of(thing: wire.PersistentVolumeClaim) -> Claim:
         size_bytes=kubernetes_bytes(status.capacity.get("storage")) or None,
         access_modes=spec.access_modes,
         block=spec.volume_mode == "Block",
+        made_from=_made_from(thing),
         is_deleted=metadata.deletion_timestamp is not None,
+        deleted_since=metadata.deletion_timestamp,
+        finalizers=metadata.finalizers,
         labels=metadata.labels,
         annotations=metadata.annotations,
     )
+
+
+def _made_from(thing: wire.PersistentVolumeClaim) -> tuple[str, str]:
+    source = thing.spec.data_source_ref or thing.spec.data_source
+    if source is None or source.kind != "VolumeSnapshot" or source.api_group != _SNAPSHOTS:
+        return "", ""
+    return source.namespace or thing.metadata.namespace, source.name
 
 
 def storage_of(thing: wire.PersistentVolume) -> Storage:
@@ -111,6 +122,7 @@ def snapshot_of(thing: wire.VolumeSnapshot) -> ClaimSnapshot:
         trouble=_trouble(status.error),
         group=status.volume_group_snapshot_name or "",
         is_deleted=metadata.deletion_timestamp is not None,
+        deleted_since=metadata.deletion_timestamp,
         finalizers=metadata.finalizers,
         labels=metadata.labels,
         annotations=metadata.annotations,
@@ -127,7 +139,7 @@ def content_of(thing: wire.VolumeSnapshotContent) -> Content:
         resource_version=metadata.resource_version,
         driver=spec.driver,
         deletion_policy=DeletionPolicy(spec.deletion_policy),
-        snapshot=(reference.namespace, reference.name, reference.uid),
+        snapshot=(reference.namespace or "", reference.name, reference.uid),
         handle=status.snapshot_handle or spec.source.snapshot_handle or "",
         volume_handle=spec.source.volume_handle or "",
         snapshot_class=spec.volume_snapshot_class_name or "",
@@ -137,6 +149,7 @@ def content_of(thing: wire.VolumeSnapshotContent) -> Content:
         restore_bytes=status.restore_size,
         trouble=_trouble(status.error),
         is_deleted=metadata.deletion_timestamp is not None,
+        deleted_since=metadata.deletion_timestamp,
         finalizers=metadata.finalizers,
         labels=metadata.labels,
         annotations=metadata.annotations,

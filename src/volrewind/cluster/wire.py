@@ -38,8 +38,9 @@ class Metadata(msgspec.Struct, rename="camel"):
 class Reference(msgspec.Struct, rename="camel"):
     """An object by its names."""
 
+    api_group: str | None = None
     kind: str = ""
-    namespace: str = ""
+    namespace: str | None = ""
     name: str = ""
     uid: str = ""
 
@@ -60,6 +61,8 @@ class _ClaimSpec(msgspec.Struct, rename="camel"):
     volume_mode: str | None = None
     access_modes: tuple[str, ...] = ()
     resources: _Resources = msgspec.field(default_factory=_Resources)
+    data_source: Reference | None = None
+    data_source_ref: Reference | None = None  # the same, and the only one that may name another namespace
 
 
 class _ClaimStatus(msgspec.Struct):

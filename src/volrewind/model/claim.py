@@ -20,6 +20,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
 
     `size_bytes` is what it has, None before it is bound. `provisioner` is who was asked to make its volume, as the
     cluster noted on the claim ("" when nobody was): what tells a driver to those who may not read volumes.
+    `made_from` is (namespace, name) of the VolumeSnapshot that its data is from; two "" for none.
     """
 
     namespace: str
@@ -34,7 +35,10 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     size_bytes: int | None = None
     access_modes: tuple[str, ...] = ()
     block: bool = False
+    made_from: tuple[str, str] = ("", "")
     is_deleted: bool = False  # asked for; it is still there
+    deleted_since: datetime | None = None
+    finalizers: tuple[str, ...] = ()
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
 

@@ -6,7 +6,7 @@ from enum import Enum
 
 import msgspec
 
-from volrewind.model.labels import CLAIM, CONSISTENCY, MANAGED_BY, MANAGER, NOTE, POLICY, PURPOSE
+from volrewind.model.labels import CLAIM, CONSISTENCY, HOLD, MANAGED_BY, MANAGER, NOTE, POLICY, PURPOSE
 from volrewind.model.snapshot import State
 
 
@@ -58,6 +58,7 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
     restore_bytes: int | None = None
     trouble: Trouble | None = None
     is_deleted: bool = False  # asked for; it is still there
+    deleted_since: datetime | None = None
     finalizers: tuple[str, ...] = ()
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
@@ -96,6 +97,7 @@ class ClaimSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     trouble: Trouble | None = None
     group: str = ""  # the VolumeGroupSnapshot it is part of
     is_deleted: bool = False  # asked for; it is still there
+    deleted_since: datetime | None = None
     finalizers: tuple[str, ...] = ()
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
@@ -124,6 +126,11 @@ class ClaimSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     def source(self) -> str:
         """Return the claim it was cut from; one made from an existing content says it in an annotation."""
         return self.claim or self.annotations.get(CLAIM, "")
+
+    @property
+    def hold(self) -> bool:
+        """Tell whether somebody put it on hold: then neither rules nor `delete` remove it."""
+        return HOLD in self.labels
 
     @property
     def note(self) -> str:

@@ -14,6 +14,8 @@ PURPOSE = "volrewind.io/purpose"  # label: manual, safety, scheduled
 POLICY = "volrewind.io/policy"  # label: the SnapshotPolicy that had it made
 TOGETHER = "volrewind.io/cut-together"  # label of claims, while a group that is to be cut finds them by it
 OPERATION = "volrewind.io/operation"  # label of a journal
+HOLD = "volrewind.io/hold"  # label of a snapshot that nobody may delete, whatever its value
+IN_USE = "volrewind.io/"  # what a finalizer of ours begins with: it is on what we still need
 
 # On the records of a pool, which let a lost cluster be told what its volumes and snapshots were called.
 CSI_NAME = "volrewind.io/csi-name"  # what the driver was asked to call it

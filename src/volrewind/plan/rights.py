@@ -43,7 +43,7 @@ class Rights(msgspec.Struct, frozen=True):
 GROUPS: dict[str, Rights] = {
     "read": Rights(
         "look at claims and their snapshots",
-        ("list", "status", "wait", "methods"),
+        ("list", "describe", "status", "wait", "methods"),
         namespaced=(
             Rule("", ("persistentvolumeclaims",), _READ),
             Rule(_SNAPSHOTS, ("volumesnapshots",), _READ),

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 from volrewind.services.documents import Document, seconds_of, time_of
 
 if TYPE_CHECKING:  # a surface loads only the services it calls
+    from volrewind.cluster.events import Said
+    from volrewind.model.claim import Claim
     from volrewind.model.claim_snapshot import ClaimSnapshot
     from volrewind.plan.methods import Offer
     from volrewind.services.claims.choosing import ClaimOffers
+    from volrewind.services.claims.describe import Described
     from volrewind.services.claims.listing import ListedSnapshot
     from volrewind.services.claims.status import ClaimStatus, ClusterStatus, Unready
 
@@ -38,6 +41,7 @@ def snapshot_document(snapshot: ClaimSnapshot) -> Document:
         "policy": snapshot.policy,
         "ours": snapshot.is_ours,
         "error": snapshot.trouble.message if snapshot.trouble else "",
+        "hold": snapshot.hold,
         "note": snapshot.note,
         "labels": snapshot.labels,
     }
@@ -46,6 +50,42 @@ def snapshot_document(snapshot: ClaimSnapshot) -> Document:
 def listed_document(listed: ListedSnapshot) -> Document:
     """Return a snapshot of a list, with its age in seconds."""
     return {**snapshot_document(listed.snapshot), "ageSeconds": seconds_of(listed.age)}
+
+
+def described_document(described: Described) -> Document:
+    """Return everything about a snapshot."""
+    snapshot, around, missing = described.snapshot, described.around, described.missing
+    return {
+        **snapshot_document(snapshot),
+        "ageSeconds": seconds_of(described.age),
+        "sourceExists": around.source_exists,
+        "group": snapshot.group,
+        "together": list(around.together),
+        "missing": missing.message if missing else "",
+        "restoring": [_claim(one) for one in around.users.restoring],
+        "restored": [_claim(one) for one in around.users.made],
+        "twins": [
+            {"content": one.name, "namespace": one.snapshot[0], "name": one.snapshot[1]} for one in around.users.twins
+        ],
+        "refusals": [one.message for one in described.refusals],
+        "deletion": described.outcome,
+        "holders": [str(one) for one in described.holders],
+        "events": [_event(one) for one in described.events],
+    }
+
+
+def _claim(claim: Claim) -> Document:
+    return {"name": claim.name, "namespace": claim.namespace, "phase": claim.phase.value}
+
+
+def _event(said: Said) -> Document:
+    return {
+        "time": time_of(said.time),
+        "warning": said.is_warning,
+        "reason": said.reason,
+        "message": said.message,
+        "count": said.count,
+    }
 
 
 def offers_document(found: ClaimOffers) -> Document:
