@@ -28,9 +28,9 @@ class Enclosure:
         enter = ["nsenter", "--target", str(self.init), "--mount", "--pid", "--"]
         return [*enter, *bound_to(0, argv)]
 
-    def run(self, argv: Sequence[str | Path]) -> Finished:
-        """Run a program in here to its end."""
-        return run(self.command(argv))
+    def run(self, argv: Sequence[str | Path], *, ok: frozenset[int] = frozenset({0})) -> Finished:
+        """Run a program in here to its end; codes that are not `ok` are failures."""
+        return run(self.command(argv), ok=ok)
 
     def path(self, inside: Path) -> Path:
         """Return where the host sees a path that is meant in here."""
@@ -65,12 +65,15 @@ def enclosed(programs: Processes, pause: Path, directories: Mapping[Path, Path])
 
 
 def _forget_foreign_mounts(enclosure: Enclosure) -> None:
-    """Unmount the copies in here of what others have mounted below the temporary directory: they could not let go of it."""
+    """Unmount the copies in here of what others have mounted below the temporary directory: they could not let go of it.
+
+    What its owner removes meanwhile is gone in here too, and `umount` says with 32 that it did not find it.
+    """
     here = parse_mountinfo(Path(f"/proc/{enclosure.init}/mountinfo").read_text())
     temporary = Path(tempfile.gettempdir())
     foreign = {one.target for one in here if one.target != temporary and one.target.is_relative_to(temporary)}
     if tops := [one for one in foreign if foreign.isdisjoint(one.parents)]:
-        enclosure.run(["umount", "--lazy", *tops])
+        enclosure.run(["umount", "--lazy", *tops], ok=frozenset({0, 32}))
 
 
 def _init(outer: Process, pause: Path) -> int | None:

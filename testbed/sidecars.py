@@ -14,8 +14,9 @@ _NAMESPACE = "default"  # where the projects' own manifests put the accounts
 _OPTIONS: Mapping[str, Sequence[str]] = {
     "csi-provisioner": [
         "--extra-create-metadata",
-        "--feature-gates=Topology=false",
-    ],  # there are no nodes to tell apart
+        "--feature-gates=Topology=false",  # there are no nodes to tell apart
+        "--snapshot-orphan-sweep-interval=10s",  # as our own manifest has it
+    ],
     "csi-resizer": [],
     "csi-snapshotter": ["--extra-create-metadata", "--feature-gates=CSIVolumeGroupSnapshot=true"],
 }

@@ -1,4 +1,4 @@
-"""Run a command with mounts and processes of its own, all of which end with it: python apart.py [--zfs] COMMAND…
+"""Run a command with mounts and processes of its own, all of which end with it: what `apart` returns does that.
 
 A mount is copied into each mount namespace that somebody makes, and what it lies on stays busy for as long as that lives
 (a container's, say). Nobody copies what is mounted in here, and what was copied from outside is let go at once.
@@ -9,6 +9,7 @@ once soon hang a zfs-fuse (0.7.0, November 2026), nor one among the command's ch
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -28,6 +29,8 @@ def apart(command: Sequence[str], *, zfs: bool = False) -> list[str]:
 
 
 def main() -> int:
+    if os.getpid() != 1:  # it is in a namespace of its own, and so are we
+        sys.exit("not run by `apart`: this would unmount what others use")
     command = sys.argv[1:]
     _let_go(command)
     if command[0] != "--zfs":
