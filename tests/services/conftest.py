@@ -16,6 +16,7 @@ from volrewind.model.snapshot import Snapshot
 from volrewind.model.target import Target, parse_target
 from volrewind.pools.home import Home
 from volrewind.pools.place import NewPool
+from volrewind.pools.pool import NewVolume
 from volrewind.services import snapshots
 from volrewind.services.environment import Environment
 
@@ -43,6 +44,15 @@ class Host:
         (made / "one").write_text("first")
         (made / "folder" / "two").write_text("second")
         return made
+
+    def mounted_volume(self, name: str = "pgdata") -> Path:
+        """Make a volume of 64 MiB, mounted in the working directory."""
+        pool = self.environment.inventory.pool("main")
+        volume = pool.create_volume(NewVolume(name, size_bytes=64 * 2**20))
+        place = self.place / name
+        place.mkdir()
+        pool.mount(volume, place)
+        return place
 
 
 @pytest.fixture

@@ -40,18 +40,9 @@ def changes(host: Host, older: str, newer: str = "") -> dict[str, ChangeKind]:
         return {change.path: change.kind for change in found}
 
 
-def mounted_volume(host: Host) -> Path:
-    pool = host.environment.inventory.pool("main")
-    volume = pool.create_volume(NewVolume("pgdata", size_bytes=64 * 2**20))
-    place = host.place / "pgdata"
-    place.mkdir()
-    pool.mount(volume, place)
-    return place
-
-
 def test_a_directory_is_copied_and_a_volume_is_cut(host: Host) -> None:
     host.directory()
-    mounted_volume(host)
+    host.mounted_volume()
     assert host.create("./data").consistency is Consistency.COPIED
     assert host.create("pool:pgdata").consistency is Consistency.CRASH
 
@@ -93,7 +84,7 @@ def test_what_is_left_out_is_recorded_and_survives_a_rollback(host: Host) -> Non
 
 
 def test_leaving_out_is_refused_where_everything_is_cut(host: Host) -> None:
-    mounted_volume(host)
+    host.mounted_volume()
     with pytest.raises(UsageError):
         host.create("pool:pgdata", excludes=("cache/",))
 
@@ -122,7 +113,7 @@ def test_diff_names_what_was_added_removed_and_changed(host: Host) -> None:
 
 
 def test_diff_until_now_of_a_volume_leaves_no_snapshot_behind(host: Host) -> None:
-    place = mounted_volume(host)
+    place = host.mounted_volume()
     (place / "a").write_text("1")
     first = host.create("pool:pgdata").name
     (place / "b").write_text("2")
@@ -179,14 +170,14 @@ def test_restore_goes_beside_and_never_over(host: Host) -> None:
 
 
 def test_restore_of_a_volume_makes_a_volume(host: Host) -> None:
-    place = mounted_volume(host)
+    place = host.mounted_volume()
     (place / "a").write_text("1")
     taken = host.create("pool:pgdata").name
     assert restores.restore(host.environment, taken).place == f"pool:{taken}-restored"
 
 
 def test_a_clone_is_writable_and_leaves_the_snapshot_alone(host: Host) -> None:
-    place = mounted_volume(host)
+    place = host.mounted_volume()
     (place / "a").write_text("1")
     taken = host.create("pool:pgdata")
     clone = restores.clone(host.environment, taken.name, "copy")
@@ -199,7 +190,7 @@ def test_a_clone_is_writable_and_leaves_the_snapshot_alone(host: Host) -> None:
 
 @pytest.mark.parametrize("text", ["./data", "pool:pgdata"])
 def test_rollback_and_undo_and_undo_again(host: Host, text: str) -> None:
-    place = host.directory() if text == "./data" else mounted_volume(host)
+    place = host.directory() if text == "./data" else host.mounted_volume()
     (place / "one").write_text("first")
     taken = host.create(text).name
     (place / "one").write_text("second")
@@ -266,7 +257,7 @@ def test_rollback_names_the_process_with_open_files(host: Host) -> None:
 
 
 def test_rollback_of_a_volume_with_nested_subvolumes_is_refused(host: Host) -> None:
-    place = mounted_volume(host)
+    place = host.mounted_volume()
     taken = host.create("pool:pgdata").name
     subprocess.run(["btrfs", "-q", "subvolume", "create", place / "inner"], check=True)
     with pytest.raises(Refused):

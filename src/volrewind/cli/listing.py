@@ -105,6 +105,11 @@ def describe_command(name: str, where: Where, no_sizes: bool, local: bool, outpu
         _print_description(document)
 
 
+def _set_back(document: Document) -> str:
+    earliest = document["noEarlier"]
+    return f", though one made before it says {earliest}" if earliest else ""
+
+
 def _print_description(document: Document) -> None:
     rows = {
         "Name": document["name"],
@@ -112,7 +117,7 @@ def _print_description(document: Document) -> None:
         "Volume": document["volume"] + ("" if document["volumeExists"] else " (gone)"),
         "Pool": document["pool"],
         "State": document["state"],
-        "Created": f"{document['created']} ({age_of(document)} ago)",
+        "Created": f"{document['created']} ({age_of(document)} ago)" + _set_back(document),
         "Consistency": document["consistency"],
         "Purpose": document["purpose"],
         "Volume size": size_of(document["sizeBytes"]),

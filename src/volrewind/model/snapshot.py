@@ -34,7 +34,8 @@ class Purpose(Enum):
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """What a pool's record says of a snapshot.
 
-    `created` is when it was cut. `size_bytes`, `filesystem`, `block` and `group_id` are the
+    `created` is when it was cut, by the clock of the host. `no_earlier` is set where that clock had been set back: a moment just
+    after what the pool knew to be the newest. `size_bytes`, `filesystem`, `block` and `group_id` are the
     volume's at that time. `charged_bytes` is what the
     volume was charged at the cut (None: no quotas). `missing` are paths whose content it could not hold (nested
     subvolumes). `excludes` are the patterns that were left out. A snapshot on `hold` is never pruned or deleted.
@@ -45,6 +46,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     volume_id: str
     volume: str
     created: datetime
+    no_earlier: datetime | None = None
     state: State = State.READY
     consistency: Consistency = Consistency.CRASH
     purpose: Purpose = Purpose.MANUAL
@@ -60,3 +62,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     excludes: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     details: dict[str, str] = {}
+
+    @property
+    def moment(self) -> datetime:
+        """Return what tells the order in which the snapshots of a pool were made, whatever its clock said."""
+        return self.created if self.no_earlier is None else max(self.created, self.no_earlier)

@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
+from msgspec.structs import replace
+
 from volrewind.errors import EmptyPolicy, UsageError
 from volrewind.model.policy import EXAMPLE, KeepRule, format_length
 from volrewind.model.snapshot import Snapshot, State
@@ -17,6 +19,8 @@ from volrewind.plan.safeguards import Safeguards
 from volrewind.plan.timeline import BY_THE_CLOCK, Timeline
 
 _NONE: Mapping[str, str] = MappingProxyType({})
+_UNDOUBTED: Mapping[str, datetime] = MappingProxyType({})
+_SET_BACK = "whose clock was set back"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +42,14 @@ def judge(
     depended_on: Collection[str] = frozenset(),
     protected: Mapping[str, str] = _NONE,
     timeline: Timeline = BY_THE_CLOCK,
+    latest: Mapping[str, datetime] = _UNDOUBTED,
 ) -> tuple[Verdict, ...]:
     """Return one verdict per snapshot, newest first, with the rules that keep it.
 
     A snapshot stays when any rule chooses it. Each volume (by `volume_id`) is judged by itself, all its
     epochs together. Only ready snapshots count, also those that stay for another reason. Periods are calendar
-    periods in `zone`; a repeated local hour counts as two. Lengths of time are the timeline's.
+    periods in `zone`; a repeated local hour counts as two. Lengths of time are the timeline's. With a moment in `latest`
+    (`order.at_the_latest`) a snapshot stays also if a rule chose it for that time.
 
     Whatever the rules say these stay: holds; ids in `depended_on`; ids in `protected`, with the reason given
     there; pending and damaged ones; safety snapshots younger than a day; the newest `min_good` good ones; and
@@ -56,7 +62,9 @@ def judge(
     if not rules:
         raise EmptyPolicy("no keep rule was given", hint=f"write at least one of '{EXAMPLE}'")
     safeguards = Safeguards(now=now, min_good=min_good, depended_on=depended_on, protected=protected, timeline=timeline)
-    return _decide(snapshots, lambda good: chosen_by_rules(good, rules, zone, timeline), "no rule keeps it", safeguards)
+    return _decide_twice(
+        snapshots, lambda good: chosen_by_rules(good, rules, zone, timeline), "no rule keeps it", safeguards, latest
+    )
 
 
 def older_than(
@@ -68,10 +76,11 @@ def older_than(
     depended_on: Collection[str] = frozenset(),
     protected: Mapping[str, str] = _NONE,
     timeline: Timeline = BY_THE_CLOCK,
+    latest: Mapping[str, datetime] = _UNDOUBTED,
 ) -> tuple[Verdict, ...]:
     """Return one verdict per snapshot, newest first: those cut more than `age` before `now`, by `timeline`, go.
 
-    What stays whatever its age is the same as for `judge`.
+    One with a moment in `latest` goes when that is too long ago as well. What stays whatever its age is the same as for `judge`.
 
     Raises:
         UsageError: `age` is not positive, or `min_good` is below 1.
@@ -84,7 +93,7 @@ def older_than(
     def young(good: Sequence[Snapshot]) -> Reasons:
         return {snapshot.id: (f"not older than {spelled}",) for snapshot in good if safeguards.age(snapshot) <= age}
 
-    return _decide(snapshots, young, f"older than {spelled}", safeguards)
+    return _decide_twice(snapshots, young, f"older than {spelled}", safeguards, latest)
 
 
 def in_doubt(by_clock: Iterable[Verdict], believed: Iterable[Verdict]) -> tuple[Snapshot, ...]:
@@ -104,6 +113,29 @@ def in_doubt(by_clock: Iterable[Verdict], believed: Iterable[Verdict]) -> tuple[
     return tuple(one for volume, some in doubtful.items() if len(some) >= kept[volume] for one in some)
 
 
+def _decide_twice(
+    snapshots: Iterable[Snapshot],
+    choose: Callable[[Sequence[Snapshot]], Reasons],
+    otherwise: str,
+    safeguards: Safeguards,
+    latest: Mapping[str, datetime],
+) -> tuple[Verdict, ...]:
+    """Decide by the clock of each snapshot, and where that was wrong by the latest time too: only who goes by both goes."""
+    snapshots = tuple(snapshots)
+    by_clock = _decide(snapshots, choose, otherwise, safeguards)
+    if not any(one.id in latest for one in snapshots):
+        return by_clock
+    redated = [replace(one, created=latest.get(one.id, one.created)) for one in snapshots]
+    by_order = {verdict.snapshot.id: verdict for verdict in _decide(redated, choose, otherwise, safeguards)}
+    return tuple(_kept_by_either(one, by_order[one.snapshot.id]) for one in by_clock)
+
+
+def _kept_by_either(by_clock: Verdict, by_order: Verdict) -> Verdict:
+    if by_clock.keep or not by_order.keep:
+        return by_clock
+    return Verdict(by_clock.snapshot, True, (*by_order.reasons, _SET_BACK))
+
+
 def _decide(
     snapshots: Iterable[Snapshot],
     choose: Callable[[Sequence[Snapshot]], Reasons],
@@ -116,7 +148,7 @@ def _decide(
     verdicts = [
         verdict for of_volume in volumes.values() for verdict in _judge_volume(of_volume, choose, otherwise, safeguards)
     ]
-    return tuple(sorted(verdicts, key=lambda verdict: _age_order(verdict.snapshot), reverse=True))
+    return tuple(sorted(verdicts, key=lambda verdict: _making_order(verdict.snapshot), reverse=True))
 
 
 def _judge_volume(
@@ -137,3 +169,7 @@ def _judge_volume(
 def _age_order(snapshot: Snapshot) -> tuple[datetime, str, str]:
     """The id settles ties, so that the order in which a pool lists its snapshots never matters."""
     return snapshot.created, snapshot.volume_id, snapshot.id
+
+
+def _making_order(snapshot: Snapshot) -> tuple[datetime, str, str]:
+    return snapshot.moment, snapshot.volume_id, snapshot.id

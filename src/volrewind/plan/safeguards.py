@@ -10,13 +10,11 @@ from itertools import takewhile
 from volrewind.errors import UsageError
 from volrewind.model.policy import format_length
 from volrewind.model.snapshot import Purpose, Snapshot, State
+from volrewind.plan.order import is_ahead
 from volrewind.plan.timeline import BY_THE_CLOCK, Timeline
 
 # `undo` is for the mistake just made; a day covers the one noticed next morning.
 SAFETY_AGE = timedelta(days=1)
-# Nodes' clocks differ, by far less than this. Without it a node that is two seconds ahead would never be
-# pruned, since pruning follows the cut.
-CLOCK_SLACK = timedelta(minutes=1)
 
 _NOT_READY = {
     State.PENDING: "pending: only the sweep removes it",
@@ -56,7 +54,7 @@ class Safeguards:
 
     def is_ahead(self, snapshot: Snapshot) -> bool:
         """Say whether it seems to come from the future."""
-        return snapshot.created - self.now > CLOCK_SLACK
+        return is_ahead(snapshot.created, self.now)
 
     def reasons(self, snapshot: Snapshot) -> list[str]:
         """Return why this one stays by itself, looking at no other."""

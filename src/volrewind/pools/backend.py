@@ -185,7 +185,8 @@ class Backend(ABC):
 
         Paths are those of the newer one. An entry that came, went, or became another inode need not be told, but
         the directory it is in. What was changed within the tick of the older one's cut counts as different.
-        Asked only for two snapshots of one volume and one epoch, the older first, while both are browsed.
+        Asked only for two snapshots of one volume and one epoch, while both are browsed; the older first, as far as their
+        records tell, which is not far where a clock was set back.
         """
         return None
 

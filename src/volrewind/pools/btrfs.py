@@ -154,7 +154,9 @@ class BtrfsBackend(DirectoryBackend):
         """Ask the inode tree of the newer one what changed since the older one's transaction, and where that lies."""
         from volrewind.system.inode_paths import with_parents  # only a diff has use for it
 
-        born = btrfs.info(older.data).origin_generation
+        born, later = (btrfs.info(one.data).origin_generation for one in (older, newer))
+        if later < born:  # the records tell another order than the file system, which knows
+            return None
         with directory_fd(newer.data) as fd, suppress(NotSupported):
             inodes = btrfs.changed_inodes(newer.data, born)
             return with_parents(path for inode in inodes for path in btrfs.paths_of_inode(fd, inode))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -35,7 +36,7 @@ class Damage(msgspec.Struct, frozen=True):
 
 
 class Content(msgspec.Struct, frozen=True):
-    """Everything the records of a pool say, in order of creation. `orphans` are places without a committed record."""
+    """Everything the records of a pool say, in the order they were made. `orphans` are places without a committed record."""
 
     volumes: tuple[Volume, ...] = ()
     snapshots: tuple[Snapshot, ...] = ()
@@ -116,7 +117,7 @@ class FileRecords:
                 orphans.append(self._root / folder / name)
             else:
                 damages.append(Damage(f"{folder}/{name}", "not made by volrewind; left alone"))
-        return tuple(sorted(records, key=lambda record: (record.created, record.name)))
+        return tuple(sorted(records, key=_order))
 
     def volume(self, volume_id: str) -> Volume | None:
         return self._volumes.read(volume_id)
@@ -163,7 +164,7 @@ class MemoryRecords(msgspec.Struct):
     records: dict[str, Volume | Snapshot] = msgspec.field(default_factory=dict)
 
     def content(self) -> Content:
-        records = sorted(self.records.values(), key=lambda record: (record.created, record.name))
+        records = sorted(self.records.values(), key=_order)
         return Content(
             tuple(record for record in records if isinstance(record, Volume)),
             tuple(record for record in records if isinstance(record, Snapshot)),
@@ -185,6 +186,11 @@ class MemoryRecords(msgspec.Struct):
 
     def sweep(self) -> tuple[str, ...]:
         return ()
+
+
+def _order(record: Volume | Snapshot) -> tuple[datetime, str]:
+    """Return what tells the order of making; two of one moment are told apart by name."""
+    return record.moment if isinstance(record, Snapshot) else record.created, record.name
 
 
 def _remove_temporaries(place: Path) -> list[str]:

@@ -41,7 +41,7 @@ class PoolSnapshots(PoolContents):
     def _planned_snapshot(self, volume: Volume, new: NewSnapshot, content: Content) -> Snapshot:
         taken = {snapshot.name for snapshot in content.snapshots}
         check_new_snapshot_name(new.name, taken, self.name)
-        return planned_snapshot(volume, new, taken, self.backend.nested(volume), self._clock.now())
+        return planned_snapshot(volume, new, content, self.backend.nested(volume), self._clock.now())
 
     def update_snapshot(self, snapshot: Snapshot) -> Snapshot:
         """Write a snapshot's record: hold, note, labels."""

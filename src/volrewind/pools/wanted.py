@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 
 import msgspec
@@ -13,6 +13,7 @@ from volrewind.model.capability import Capability
 from volrewind.model.names import check_name, snapshot_name
 from volrewind.model.snapshot import Consistency, Purpose, Snapshot
 from volrewind.model.volume import Origin, Volume
+from volrewind.plan.order import no_earlier
 from volrewind.pools.backend import Backend
 from volrewind.pools.records import Content
 
@@ -82,9 +83,9 @@ def planned_volume(new: NewVolume, content: Content, pool: str, backend: Backend
 
 
 def planned_snapshot(
-    volume: Volume, new: NewSnapshot, taken: set[str], missing: tuple[str, ...], now: datetime
+    volume: Volume, new: NewSnapshot, content: Content, missing: tuple[str, ...], now: datetime
 ) -> Snapshot:
-    """Return the record of a new snapshot; `taken` are the names in use, `missing` what it cannot hold.
+    """Return the record of a new snapshot in a pool with this content; `missing` is what it cannot hold.
 
     Raises:
         Refused: something would be missing, and that was not allowed.
@@ -96,10 +97,11 @@ def planned_snapshot(
         )
     return Snapshot(
         id=f"snap-{uuid.uuid4().hex[:16]}",
-        name=new.name or snapshot_name(volume.name, now, taken),
+        name=new.name or snapshot_name(volume.name, now, {one.name for one in content.snapshots}),
         volume_id=volume.id,
         volume=volume.name,
         created=now,
+        no_earlier=no_earlier(now, _moments(content)),
         consistency=new.consistency,
         purpose=new.purpose,
         size_bytes=volume.size_bytes,
@@ -113,6 +115,11 @@ def planned_snapshot(
         missing=missing,
         details=new.details,
     )
+
+
+def _moments(content: Content) -> Iterator[datetime]:
+    yield from (one.created for one in content.volumes)
+    yield from (one.moment for one in content.snapshots)
 
 
 def check_new_snapshot_name(name: str, taken: set[str], pool: str) -> None:

@@ -30,6 +30,7 @@ def snapshot_document(snapshot: Snapshot, *, pool: str, source: str) -> Document
         "state": snapshot.state.value,
         "ready": snapshot.state is State.READY,
         "created": time_of(snapshot.created),
+        "noEarlier": time_of(snapshot.no_earlier) if snapshot.no_earlier else None,
         "consistency": snapshot.consistency.value,
         "purpose": snapshot.purpose.value,
         "sizeBytes": snapshot.size_bytes,

@@ -125,7 +125,7 @@ def differences(environment: Environment, older: str, newer: str = "") -> Iterat
 
 def _between(first: Kept, second: Kept, stack: ExitStack) -> Iterator[Change]:
     old, new = (_browsed(kept, stack) for kept in (first, second))
-    cut = min(first.snapshot.created, second.snapshot.created)
+    cut = min((first.snapshot, second.snapshot), key=lambda one: one.moment).created
     dirty = _dirty(first.pool.backend, old, new)
     return _closed(stack, tree.differences(old.data, new.data, dirty=dirty, cut=cut))
 
@@ -143,7 +143,7 @@ def _dirty(backend: Backend, one: Browsed, other: Browsed) -> frozenset[str] | N
     """Return where differences can be; None when history is not linear between the two, or nobody knows."""
     if one.snapshot.epoch != other.snapshot.epoch:
         return None
-    older, newer = sorted((one, other), key=lambda browsed: browsed.snapshot.created)
+    older, newer = sorted((one, other), key=lambda browsed: browsed.snapshot.moment)
     return backend.dirty_directories(older, newer)
 
 

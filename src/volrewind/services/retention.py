@@ -14,6 +14,7 @@ from volrewind.model.operation import Step
 from volrewind.model.policy import KeepRule
 from volrewind.model.snapshot import Snapshot
 from volrewind.model.target import Target
+from volrewind.plan.order import at_the_earliest, at_the_latest
 from volrewind.plan.retention import Verdict, in_doubt, judge, older_than
 from volrewind.plan.timeline import BY_THE_CLOCK, Timeline, timeline
 from volrewind.pools.journal import Journal
@@ -67,28 +68,33 @@ def plan_cleanup(environment: Environment, request: CleanupRequest) -> tuple[Jud
         )
     wanted = {environment.inventory.find(target).volume.id for target in request.targets}
     contents = [(pool, pool.content()) for pool in environment.inventory.pools()]
-    candidates = [_candidates(pool, content, wanted) for pool, content in contents]
     decision = _Decision(request, request.zone or environment.zone(), environment.clock.now())
+    candidates = [_candidates(pool, content, wanted, decision.now) for pool, content in contents]
     judged = decision.judged(candidates, BY_THE_CLOCK)
     if not request.trust_clock:
         _check_clock(decision, candidates, judged, [content for _, content in contents])
-    return tuple(sorted(judged, key=lambda one: one.verdict.snapshot.created, reverse=True))
+    return tuple(sorted(judged, key=lambda one: one.verdict.snapshot.moment, reverse=True))
 
 
 @dataclass(frozen=True)
 class _Candidates:
-    """What a pool holds of the volumes asked for, and what must stay: pinned by clones, or for the reasons given."""
+    """What a pool holds of the volumes asked for, and what must stay: pinned by clones, or for the reasons given.
+
+    `latest` is when those may have been made whose clock was set back.
+    """
 
     pool: str
     snapshots: tuple[Snapshot, ...]
     pinned: set[str]
     protected: dict[str, str]
+    latest: dict[str, datetime]
 
 
-def _candidates(pool: Pool, content: Content, wanted: set[str]) -> _Candidates:
+def _candidates(pool: Pool, content: Content, wanted: set[str], now: datetime) -> _Candidates:
     snapshots = tuple(one for one in content.snapshots if not wanted or one.volume_id in wanted)
     pinned = _pinned(pool, [volume.origin.clone_of for volume in content.volumes])
-    return _Candidates(pool.name, snapshots, pinned, _needed_by_operations(pool, snapshots))
+    latest = at_the_latest(content.snapshots, now)
+    return _Candidates(pool.name, snapshots, pinned, _needed_by_operations(pool, snapshots), latest)
 
 
 @dataclass(frozen=True)
@@ -104,7 +110,14 @@ class _Decision:
         decide: Callable[..., tuple[Verdict, ...]] = partial(judge, rules=self.request.rules, zone=self.zone)
         if self.request.older_than is not None:
             decide = partial(older_than, age=self.request.older_than)
-        return decide(one.snapshots, now=self.now, timeline=timeline, depended_on=one.pinned, protected=one.protected)
+        return decide(
+            one.snapshots,
+            now=self.now,
+            timeline=timeline,
+            depended_on=one.pinned,
+            protected=one.protected,
+            latest=one.latest,
+        )
 
 
 def _check_clock(
@@ -112,7 +125,7 @@ def _check_clock(
 ) -> None:
     """Refuse to delete what may only look old; every record of this host is a witness of the time that passed."""
     witnesses = [volume.created for content in contents for volume in content.volumes]
-    witnesses += [snapshot.created for content in contents for snapshot in content.snapshots]
+    witnesses += [at_the_earliest(snapshot, decision.now) for content in contents for snapshot in content.snapshots]
     believed = timeline(witnesses, decision.now)
     if not believed.jumps:
         return

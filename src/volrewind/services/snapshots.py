@@ -13,6 +13,7 @@ from volrewind.errors import Refused, UsageError
 from volrewind.model.snapshot import Snapshot, State
 from volrewind.model.target import Target
 from volrewind.model.volume import Volume
+from volrewind.plan.order import at_the_earliest
 from volrewind.pools.inventory import Kept, Source
 from volrewind.pools.pool import NewSnapshot
 from volrewind.pools.records import Damage
@@ -90,12 +91,12 @@ def list_snapshots(
     for pool, content in contents:
         sources = {volume.id: source_of(volume) for volume in content.volumes}
         listed += [
-            Listed(one, pool.name, sources.get(one.volume_id, f"pool:{one.volume}"), now - one.created)
+            Listed(one, pool.name, sources.get(one.volume_id, f"pool:{one.volume}"), now - at_the_earliest(one, now))
             for one in content.snapshots
             if not wanted or one.volume_id in wanted
         ]
         damages += content.damages
-    return tuple(sorted(listed, key=lambda one: (one.snapshot.created, one.snapshot.name))), tuple(damages)
+    return tuple(sorted(listed, key=lambda one: (one.snapshot.moment, one.snapshot.name))), tuple(damages)
 
 
 def source_of(volume: Volume) -> str:
@@ -106,14 +107,14 @@ def source_of(volume: Volume) -> str:
 def describe(environment: Environment, name: str, *, count_sizes: bool = True) -> Described:
     """Return everything about one snapshot; counting sizes may read the extents of every file."""
     kept = environment.inventory.snapshot(name)
-    snapshot, content = kept.snapshot, kept.pool.content()
+    snapshot, content, now = kept.snapshot, kept.pool.content(), environment.clock.now()
     volumes = [volume for volume in content.volumes if volume.id == snapshot.volume_id]
     held, freed = kept.pool.backend.held_bytes(snapshot) if count_sizes else (None, None)
     return Described(
         snapshot=snapshot,
         pool=kept.pool.name,
         source=source_of(volumes[0]) if volumes else f"pool:{snapshot.volume}",
-        age=environment.clock.now() - snapshot.created,
+        age=now - at_the_earliest(snapshot, now),
         volume_exists=bool(volumes),
         held_bytes=held,
         freed_bytes=freed,

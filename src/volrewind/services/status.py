@@ -8,6 +8,7 @@ from datetime import timedelta
 from volrewind.model.operation import Step
 from volrewind.model.snapshot import Snapshot, State
 from volrewind.model.target import Target
+from volrewind.plan.order import at_the_earliest
 from volrewind.pools.journal import Journal
 from volrewind.pools.pool import Pool, PoolSpace
 from volrewind.services.environment import Environment
@@ -77,7 +78,7 @@ def _volumes(environment: Environment, pool: Pool, within: timedelta | None, wan
             continue
         good = [one for one in content.snapshots if one.volume_id == volume.id and one.state is State.READY]
         newest = good[-1] if good else None
-        age = now - newest.created if newest else None
+        age = now - at_the_earliest(newest, now) if newest else None
         problems = (*_age_problem(age, within), *_operation_problem(pool, volume.id))
         found.append(VolumeStatus(source_of(volume), volume.name, pool.name, len(good), newest, age, problems))
     return found

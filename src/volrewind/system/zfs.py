@@ -124,8 +124,8 @@ def _is_destroyed(name: str) -> bool:
 
 
 def snapshots_of(dataset: str) -> tuple[str, ...]:
-    """Return the snapshots of a dataset, the oldest first."""
-    listed = _zfs("list", "-H", "-o", "name", "-s", "creation", "-t", "snapshot", "-r", "-d", "1", dataset)
+    """Return the snapshots of a dataset, the oldest first, by the order of making: `creation` is by the clock."""
+    listed = _zfs("list", "-H", "-o", "name", "-s", "createtxg", "-t", "snapshot", "-r", "-d", "1", dataset)
     return tuple(listed.splitlines())
 
 
