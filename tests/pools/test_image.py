@@ -308,7 +308,7 @@ def test_fragments_are_counted(pool, new_volume) -> None:
     assert pool.backend.extent_count(volume) > before + 200
     pieces = tuple(reflink.extents(image_of(pool, volume)))
     assert pool.backend.extent_count(volume) == len(pieces)
-    assert reflink.blocks(image_of(pool, volume)) == (
+    assert reflink.blocks(image_of(pool, volume)) == reflink.Blocks(
         sum(piece.length for piece in pieces),
         sum(piece.length for piece in pieces if piece.shared),
         sum(piece.length for piece in pieces if piece.unwritten),
