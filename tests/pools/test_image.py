@@ -315,6 +315,16 @@ def test_fragments_are_counted(pool, new_volume) -> None:
     )
 
 
+@pytest.mark.parametrize("kind_inside", ["ext4", "xfs"])
+def test_a_clone_that_is_looked_into_is_read_past_the_cache(pool, new_volume, kind_inside: str) -> None:
+    """Large files are read twice as fast so, and are not held twice in memory."""
+    volume = pool.create_volume(NewVolume("data", 320 * MIB, filesystem=kind_inside))
+    snapshot = pool.cut(volume)
+    with pool.backend.browse(snapshot) as data:
+        (device,) = loop.devices_of(data.parent / "disk.img")
+        assert Path(f"/sys/block/{device.name}/loop/dio").read_text() == "1\n"
+
+
 def test_a_snapshot_is_looked_into_through_a_clone_that_goes_again(pool, new_volume, write) -> None:
     volume = new_volume(pool)
     write(pool, volume, "file", b"content")

@@ -34,6 +34,19 @@ def test_a_held_device_goes_with_its_last_user(tmp_path: Path) -> None:
 
 
 @pytest.mark.root
+def test_a_device_reads_its_file_past_the_cache_or_through_it(tmp_path: Path) -> None:
+    image = tmp_path / "disk.img"
+    image.write_bytes(b"content" + bytes(4 * MIB))
+    with loop.held(image, direct=False) as device:
+        direct = Path(f"/sys/block/{device.name}/loop/dio")
+        assert direct.read_text() == "0\n"
+        for wanted in (True, False):
+            loop.be_direct(device, wanted)
+            assert direct.read_text() == f"{wanted:d}\n"
+            assert device.read_bytes()[:7] == b"content"
+
+
+@pytest.mark.root
 def test_devices_are_found_by_inode_not_by_name(tmp_path: Path) -> None:
     image = tmp_path / "disk.img"
     filesystem.set_length(image, 4 * MIB)

