@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -106,6 +106,15 @@ class Backend(ABC):
     @abstractmethod
     def browse(self, snapshot: Snapshot) -> AbstractContextManager[Path]:
         """Give what a snapshot holds as a directory while the block runs; writing there never reaches the snapshot."""
+
+    def browse_all(self, snapshots: Sequence[Snapshot]) -> AbstractContextManager[tuple[Path, ...]]:
+        """Give what several snapshots hold, in their order, as `browse` does for one."""
+        return self._browse_one_by_one(snapshots)
+
+    @contextmanager
+    def _browse_one_by_one(self, snapshots: Sequence[Snapshot]) -> Iterator[tuple[Path, ...]]:
+        with ExitStack() as stack:
+            yield tuple(stack.enter_context(self.browse(snapshot)) for snapshot in snapshots)
 
     @abstractmethod
     def held_bytes(self, snapshot: Snapshot) -> tuple[int, int]:

@@ -118,14 +118,19 @@ def differences(environment: Environment, older: str, newer: str = "") -> Iterat
             yield _until_now(environment, first, stack)
             return
         second = environment.inventory.snapshot(newer)
-        if second.snapshot.volume_id != first.snapshot.volume_id:
+        if _whose(second) != _whose(first):
             raise UsageError(f"{older!r} and {newer!r} are snapshots of different volumes")
         yield _between(first, second, stack)
 
 
+def _whose(kept: Kept) -> tuple[str, str]:
+    return kept.pool.name, kept.snapshot.volume_id
+
+
 def _between(first: Kept, second: Kept, stack: ExitStack) -> Iterator[Change]:
-    old, new = (_browsed(kept, stack) for kept in (first, second))
-    cut = min((first.snapshot, second.snapshot), key=lambda one: one.moment).created
+    snapshots = (first.snapshot, second.snapshot)
+    old, new = map(Browsed, snapshots, stack.enter_context(first.pool.backend.browse_all(snapshots)))
+    cut = min(snapshots, key=lambda one: one.moment).created
     dirty = _dirty(first.pool.backend, old, new)
     return _closed(stack, tree.differences(old.data, new.data, dirty=dirty, cut=cut))
 
@@ -133,10 +138,6 @@ def _between(first: Kept, second: Kept, stack: ExitStack) -> Iterator[Change]:
 def _closed(stack: ExitStack, changes: Generator[Change]) -> Iterator[Change]:
     """Let go of the directories that are being compared before what gave them does, which may unmount them."""
     return stack.enter_context(closing(changes))
-
-
-def _browsed(kept: Kept, stack: ExitStack) -> Browsed:
-    return Browsed(kept.snapshot, stack.enter_context(kept.pool.backend.browse(kept.snapshot)))
 
 
 def _dirty(backend: Backend, one: Browsed, other: Browsed) -> frozenset[str] | None:

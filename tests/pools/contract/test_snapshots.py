@@ -58,6 +58,17 @@ def test_where_two_snapshots_may_differ_is_told_or_nobody_knows(pool: Pool, new_
     )
 
 
+def test_several_snapshots_are_looked_into_together(pool: Pool, new_volume, write: Write) -> None:
+    volume = new_volume(pool)
+    snapshots = []
+    for content in (b"one", b"two, longer", b"three, longer still"):
+        write(pool, volume, "file", content)
+        snapshots.append(pool.cut(volume))
+    with pool.backend.browse_all(snapshots) as places:
+        assert [(place / "file").read_bytes() for place in places] == [b"one", b"two, longer", b"three, longer still"]
+    assert pool.sweep() == ()
+
+
 def test_a_snapshot_s_name_is_its_own(pool: Pool, new_volume) -> None:
     volume = new_volume(pool)
     pool.cut(volume, NewSnapshot(name="before"))
