@@ -11,10 +11,12 @@ import pytest
 
 from volrewind.errors import InUse, NoSpace, NotSupported, Refused, UsageError
 from volrewind.model.volume import Origin, OriginKind
+from volrewind.pools.backend import Browsed
 from volrewind.pools.image import SMALLEST_BYTES
 from volrewind.pools.pool import NewVolume
 from volrewind.system import filesystem, loop, mounts, reflink
 from volrewind.system.files import sync_file_system
+from volrewind.system.inodes import InodeTables
 from volrewind.system.process import run
 
 MIB = 2**20
@@ -323,6 +325,31 @@ def test_a_clone_that_is_looked_into_is_read_past_the_cache(pool, new_volume, ki
     with pool.backend.browse(snapshot) as data:
         (device,) = loop.devices_of(data.parent / "disk.img")
         assert Path(f"/sys/block/{device.name}/loop/dio").read_text() == "1\n"
+
+
+@pytest.mark.parametrize("kind_inside", ["ext4", "xfs"])
+def test_what_two_snapshots_share_of_their_inodes_is_read_once(pool, kind_inside: str, monkeypatch) -> None:
+    volume = pool.create_volume(NewVolume("data", 320 * MIB, filesystem=kind_inside))
+    with pool.backend.opened(volume) as data:
+        for number in range(4000):
+            (data / f"{number:04}").touch()
+    older = pool.cut(volume)  # mounted nowhere: its journal is empty
+    with pool.backend.opened(volume) as data:
+        (data / "2000").chmod(0o600)
+    newer = pool.cut(volume)
+    read: list[int] = []
+    whole = InodeTables.read
+
+    def counted(tables: InodeTables, start: int, length: int) -> bytes:
+        read.append(length)
+        return whole(tables, start, length)
+
+    monkeypatch.setattr(InodeTables, "read", counted)
+    with pool.backend.browse_all((older, newer)) as places:
+        dirty = pool.backend.dirty_directories(*map(Browsed, (older, newer), places))
+    assert dirty is not None
+    assert {"", "2000"} <= dirty
+    assert 4000 * 256 < sum(read) < 4000 * 512 * 3 / 2
 
 
 def test_a_snapshot_is_looked_into_through_a_clone_that_goes_again(pool, new_volume, write) -> None:

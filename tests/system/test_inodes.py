@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from volrewind.errors import NotSupported
-from volrewind.system import ext4, ext4_journal, filesystem, inodes, loop, mounts, xfs
+from volrewind.system import ext4, ext4_journal, filesystem, inode_changes, inodes, loop, mounts, xfs
 from volrewind.system.files import sync_file_system
 from volrewind.system.inode_paths import paths_of, with_parents
 from volrewind.system.process import run
@@ -113,11 +113,11 @@ def test_the_inodes_that_changed_are_found_whatever_the_shape(made, kind: str, o
         tables(kind)(one) as old,
         tables(kind)(other) as new,
     ):
-        found = inodes.changed(old, new, NEVER)
+        found = inode_changes.changed(old, new, NEVER)
         before, after = statuses(one.top), statuses(other.top)
         ctimes = sorted(status.st_ctime_ns for status in before.values())
         ticks = (ctimes[0], ctimes[300], ctimes[300] + 1, ctimes[-1])
-        since = {tick: inodes.changed(old, new, tick) for tick in ticks}
+        since = {tick: inode_changes.changed(old, new, tick) for tick in ticks}
     both = {status.st_ino for status in before.values()} & {status.st_ino for status in after.values()}
     same = {told(status) for status in before.values()} & {told(status) for status in after.values()}
     assert both - {inode for inode, *_ in same} <= found
@@ -140,7 +140,7 @@ def test_file_systems_that_are_not_moments_of_one_are_not_compared(made) -> None
             tables(kind)(second) as new,
             pytest.raises(NotSupported, match="anew"),
         ):
-            inodes.changed(old, new, NEVER)
+            inode_changes.changed(old, new, NEVER)
 
 
 @pytest.mark.root
@@ -161,6 +161,27 @@ def test_an_inode_is_told_by_all_its_names(tmp_path: Path) -> None:
     (tmp_path / "c/link").symlink_to("../a")
     found = paths_of(tmp_path, {(tmp_path / "c/two").stat().st_ino})
     assert with_parents(found) == {"", "a", "a/b", "a/b/one", "c", "c/two"}
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("kind", ["ext4", "xfs"])
+def test_the_blocks_of_directories_are_asked_for(made, kind: str) -> None:
+    image = made("one", kind)
+    with mounted(image, kind) as one:
+        for folder in ("a", "b"):
+            (one.top / folder).mkdir()
+            for number in range(200):  # more than an inode holds itself
+                (one.top / folder / f"{folder}-{number}-{'x' * 20}").touch()
+    with mounted(image, kind, "ro") as one, tables(kind)(one) as opened:
+        asked: list[tuple[int, int]] = []
+        opened.expect = lambda start, length: asked.append((start, length))
+        inodes_of = {folder: (one.top / folder).stat().st_ino for folder in ("a", "b")}
+        for run in opened.runs():
+            within = [inodes_of["a"] - run.first] if 0 <= inodes_of["a"] - run.first < run.count else []
+            opened.expect_directories(opened.read(run.start, run.count * opened.inode_bytes), within)
+        told = b"".join(opened.read(start, length) for start, length in asked)
+    assert b"a-17-xxxx" in told
+    assert b"b-17-xxxx" not in told
 
 
 def reads_of(device: Path) -> int:

@@ -7,9 +7,12 @@ from contextlib import suppress
 from volrewind.errors import NotSupported
 from volrewind.pools.backend import Browsed
 from volrewind.pools.views import CLONE
-from volrewind.system import ext4, inodes, loop, xfs
+from volrewind.system import ext4, inodes, loop, reflink, xfs
+from volrewind.system.files import sync_file
+from volrewind.system.inode_changes import changed
 from volrewind.system.inode_paths import paths_of, with_parents
 from volrewind.system.node import tick_before
+from volrewind.system.ranges import Ranges
 
 _TABLES = {"ext4": ext4.opened, "xfs": xfs.opened}
 
@@ -19,10 +22,19 @@ def dirty_paths(older: Browsed, newer: Browsed) -> frozenset[str] | None:
     if older.snapshot.block or older.snapshot.filesystem != newer.snapshot.filesystem:
         return None
     opened = _TABLES[older.snapshot.filesystem]
-    with suppress(NotSupported), opened(_as_mounted(older)) as old, opened(_as_mounted(newer)) as new:
-        found = inodes.changed(old, new, tick_before(older.snapshot.created))
-        return with_parents(paths_of(newer.data, found))
+    with suppress(NotSupported):
+        one, other = _as_mounted(older), _as_mounted(newer)
+        with opened(one) as old, opened(other) as new:
+            found = changed(old, new, tick_before(older.snapshot.created), _apart(one, other))
+            return with_parents(paths_of(newer.data, found))
     return None
+
+
+def _apart(one: inodes.Mounted, other: inodes.Mounted) -> Ranges:
+    """Return where the two images do not lie in the same blocks; what a cache still held back is written out first."""
+    for mounted in (one, other):
+        sync_file(mounted.device)
+    return Ranges(reflink.apart(one.image, other.image))
 
 
 def _as_mounted(browsed: Browsed) -> inodes.Mounted:

@@ -139,6 +139,22 @@ def _mapped(path: Path, sync: bool) -> Iterator[tuple[int, int, int, int]]:
         os.close(fd)
 
 
+def apart(older: Path, newer: Path) -> Iterator[tuple[int, int]]:
+    """Yield what `differing` does for two files, at little cost for what they have in common."""
+    one, other = frozenset(_places(older)), frozenset(_places(newer))
+    yield from differing(_in_order(one - other), _in_order(other - one))
+
+
+def _places(path: Path) -> Iterator[tuple[int, int, int, int]]:
+    for logical, physical, length, flags in _mapped(path, sync=True):
+        yield logical, physical, length, flags & _EXTENT_UNWRITTEN
+
+
+def _in_order(places: frozenset[tuple[int, int, int, int]]) -> Iterator[Extent]:
+    for logical, physical, length, unwritten in sorted(places):
+        yield Extent(logical, physical, length, shared=False, unwritten=bool(unwritten))
+
+
 _NOTHING_MORE = Extent(2**63, 0, 0, shared=False, unwritten=False)
 
 

@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import ctypes
 import os
+import stat
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from volrewind.errors import NotSupported
 from volrewind.system import ioctl, loop
 from volrewind.system.files import directory_fd
-from volrewind.system.inodes import InodeTables, Mounted, Run, column
+from volrewind.system.inodes import TYPE, InodeTables, Mounted, Run, column
 
 # struct xfs_bulk_ireq in front of struct xfs_inumbers; Linux 5.3 and newer.
 _INUMBERS = ioctl.number(ioctl.READ, ord("X"), 128, 64)
@@ -27,21 +28,24 @@ _CHUNK_INODES = 64
 _BIGTIME_FEATURE = 1 << 3  # sb_features_incompat
 _BIGTIME = 1 << 3  # di_flags2: a ctime counts nanoseconds from here, in seconds since 1970:
 _BIGTIME_EPOCH = -(2**31)
-_CTIME, _FLAGS2, _SMALLEST_INODE = 48, 120, 256
+_LARGE_COUNT = 1 << 4  # di_flags2: the count of extents has 64 bits
+_IN_EXTENTS, _WITH_CHECKSUMS = 2, 3  # di_format, di_version
+_CTIME, _FLAGS2, _FORK, _SMALLEST_INODE = 48, 120, 176, 256
 
 
 class XfsTables(InodeTables):
     """The inode chunks of one XFS, open as long as `opened` runs."""
 
     def __init__(self, fd: int, top: Path) -> None:
-        self._fd, self._top = fd, top
+        super().__init__(fd)
+        self._top = top
         raw = os.pread(fd, 512, 0)
         if raw[:4] != b"XFSB":
             raise NotSupported("the image holds no XFS")
         self._block_bytes: int = struct.unpack_from(">I", raw, 4)[0]
         self._group_blocks: int = struct.unpack_from(">I", raw, 84)[0]
         self.inode_bytes, inodes_per_block = struct.unpack_from(">HH", raw, 104)
-        self._block_inodes_log, self._group_log = raw[123], raw[123] + raw[124]
+        self._block_inodes_log, self._group_blocks_log = raw[123], raw[124]
         (features,) = struct.unpack_from(">I", raw, 216)
         self._has_bigtime = bool(features & _BIGTIME_FEATURE)
         self.identity = (raw[32:48], self._block_bytes, self._group_blocks, self.inode_bytes)
@@ -49,20 +53,19 @@ class XfsTables(InodeTables):
             raise NotSupported("the XFS is of a shape we do not know")
 
     def runs(self) -> Iterator[Run]:
-        """Yield each chunk that has inodes in use, and have all of them read ahead: they lie between the files' blocks."""
-        chunks = [Run(first, self._place(first), _CHUNK_INODES) for first in _chunks(self._top)]
-        for chunk in chunks:
-            os.posix_fadvise(self._fd, chunk.start, _CHUNK_INODES * self.inode_bytes, os.POSIX_FADV_WILLNEED)
-        yield from chunks
+        """Yield each chunk that has inodes in use."""
+        for first in _chunks(self._top):
+            yield Run(first, self._place(first), _CHUNK_INODES)
 
     def _place(self, inode: int) -> int:
-        """Return where an inode lies: its number says the allocation group, the block in it, the place in that."""
-        group, inside = inode >> self._group_log, inode & ((1 << self._group_log) - 1)
-        block, index = inside >> self._block_inodes_log, inside & ((1 << self._block_inodes_log) - 1)
-        return (group * self._group_blocks + block) * self._block_bytes + index * self.inode_bytes
+        """Return where an inode lies: its number says the block it is in, and its place there."""
+        index = inode & ((1 << self._block_inodes_log) - 1)
+        return self._start(inode >> self._block_inodes_log) + index * self.inode_bytes
 
-    def read(self, start: int, length: int) -> bytes:
-        return os.pread(self._fd, length, start)
+    def _start(self, block: int) -> int:
+        """Return where a block begins: its number says the allocation group, and the block in that."""
+        group, inside = block >> self._group_blocks_log, block & ((1 << self._group_blocks_log) - 1)
+        return (group * self._group_blocks + inside) * self._block_bytes
 
     def changed_since(self, inodes: bytes, tick_ns: int) -> Iterator[int]:
         """Go by the upper half of a ctime first, since these can be looked at all at once."""
@@ -73,12 +76,32 @@ class XfsTables(InodeTables):
             if upper >= lowest and self._ctime_ns(inodes, position * self.inode_bytes) >= tick_ns:
                 yield position
 
+    def expect_directories(self, inodes: bytes, positions: Iterable[int]) -> None:
+        """Ask for their blocks all at once: a walk waits for each."""
+        modes = column(inodes, self.inode_bytes, 0, "big")  # the magic number of an inode, and its mode
+        for position in positions:
+            if modes[position] & TYPE == stat.S_IFDIR:
+                for block, count in _extents(inodes[position * self.inode_bytes : (position + 1) * self.inode_bytes]):
+                    self.expect(self._start(block), count * self._block_bytes)
+
     def _ctime_ns(self, inodes: bytes, at: int) -> int:
         """Return the ctime of an inode in nanoseconds since 1970."""
         if self._has_bigtime and struct.unpack_from(">Q", inodes, at + _FLAGS2)[0] & _BIGTIME:
             return int(struct.unpack_from(">Q", inodes, at + _CTIME)[0]) + _BIGTIME_EPOCH * 10**9
         seconds, nanoseconds = struct.unpack_from(">iI", inodes, at + _CTIME)
         return int(seconds) * 10**9 + int(nanoseconds)
+
+
+def _extents(inode: bytes) -> Iterator[tuple[int, int]]:
+    """Yield (first block, count) of the extents in an inode; nothing when they are further down, or none."""
+    version, kind = inode[4], inode[5]
+    if kind != _IN_EXTENTS or version < _WITH_CHECKSUMS:
+        return
+    is_large = struct.unpack_from(">Q", inode, _FLAGS2)[0] & _LARGE_COUNT
+    (count,) = struct.unpack_from(">Q", inode, 24) if is_large else struct.unpack_from(">I", inode, 76)
+    for at in range(_FORK, min(_FORK + 16 * count, len(inode) - 15), 16):
+        upper, lower = struct.unpack_from(">QQ", inode, at)
+        yield (upper & 0x1FF) << 43 | lower >> 21, lower & 0x1FFFFF
 
 
 def _chunks(top: Path) -> Iterator[int]:
