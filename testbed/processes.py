@@ -27,6 +27,8 @@ class Process:
     popen: subprocess.Popen[bytes]
     log: Path
     stop_signal: signal.Signals
+    command: tuple[str | Path, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_running(self) -> bool:
@@ -75,9 +77,17 @@ class Processes:
                 env={**_inherited(), **(environment or {})},
                 start_new_session=True,  # a Ctrl-C is for us, and we stop them in order
             )
-        process = Process(name, popen, log, stop_signal)
+        process = Process(name, popen, log, stop_signal, tuple(argv), dict(environment or {}))
         self.running.append(process)
         return process
+
+    def start_again(self, name: str) -> Process:
+        """Kill a program, and start it as it was started."""
+        old = next(process for process in self.running if process.name == name)
+        self.running.remove(old)
+        old.popen.kill()
+        old.popen.wait(_STOP_SECONDS)
+        return self.start(name, old.command, environment=old.environment, stop_signal=old.stop_signal)
 
     def wait_until(self, true: Callable[[], bool], what: str, deadline_seconds: float, *, of: str) -> None:
         """Return as soon as `true()` holds, which is the doing of the program called `of`.

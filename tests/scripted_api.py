@@ -88,6 +88,8 @@ def _handler(script: Script) -> type[BaseHTTPRequestHandler]:
         def _answer(self, code: int, document: Thing) -> None:
             self.send_response(code)
             self.send_header("Content-Type", "application/json")
+            if after := document.get("after"):
+                self.send_header("Retry-After", after)
             self.end_headers()
             self.wfile.write(json.dumps(document).encode())
 

@@ -5,25 +5,29 @@ For tests of what a user does in a cluster. Each begins and ends with empty pool
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
 import uuid
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import pytest
 from clusters import Cluster
 from csi_driver import Driver
 from lightkube import Client, KubeConfig, codecs
 from lightkube.config.models import User
+from lightkube.core.exceptions import ApiError
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.models.rbac_v1 import RoleRef, Subject
 from lightkube.resources.core_v1 import PersistentVolume, PersistentVolumeClaim, ServiceAccount
 from lightkube.resources.rbac_authorization_v1 import ClusterRole, ClusterRoleBinding, RoleBinding
 from lightkube.resources.storage_v1 import StorageClass
+from lightkube.types import PatchType
 
 from testbed import sidecars
 from testbed.binaries import Binaries
@@ -39,6 +43,7 @@ from volrewind.plan.rights import roles_for
 
 FILES, IMAGES = "files", "images"  # StorageClasses; they bind at once, since there is no Pod to wait for
 DELETED, RETAINED = "deleted", "retained"  # VolumeSnapshotClasses by what they do; the first is the driver's default
+UNSERVED = "unserved.example.com"  # a driver that nobody runs, and the class for its snapshots
 _DEFAULT = {"snapshot.storage.kubernetes.io/is-default-class": "true"}
 _RBAC = "rbac.authorization.k8s.io"
 _SECONDS = 60.0
@@ -87,16 +92,48 @@ class Claims:
 
     def bind(self, *names: str, storage_class: str = FILES, labels: Mapping[str, str] | None = None) -> None:
         """Make claims, and return once they are bound."""
-        wanted = [claim(name, storage_class) for name in names]
-        for one in wanted:
-            one["metadata"]["labels"] = dict(labels or {})
-        self.make(*wanted)
+        self.make(*(_labelled(claim(name, storage_class), labels) for name in names))
+
+    def bind_unserved(self, *names: str, labels: Mapping[str, str] | None = None) -> None:
+        """Make claims of a driver that nobody runs, with a class for its snapshots, which nobody will ever cut."""
+        kind = {"apiVersion": "snapshot.storage.k8s.io/v1", "kind": "VolumeSnapshotClass"}
+        unserved = {**kind, "metadata": {"name": UNSERVED}, "driver": UNSERVED, "deletionPolicy": "Delete"}
+        self.kubectl.apply(unserved, *(_volume(name, self.kubectl.namespace) for name in names))
+        wanted = [_bound_to_volume(name, self.kubectl.namespace) for name in names]
+        self.make(*(_labelled(one, labels) for one in wanted))
 
     def make(self, *wanted: Manifest) -> None:
         """Make claims as said, and return once they are bound."""
         self.kubectl.apply(*wanted)
-        for one in wanted:
-            self.kubectl.wait_for(f"pvc/{one['metadata']['name']}", ".status.phase", "Bound")
+        names = [one["metadata"]["name"] for one in wanted]
+        self.kubectl("wait", "pvc", *names, "--for=jsonpath={.status.phase}=Bound", "--timeout=120s")
+
+
+def _labelled(wanted: Manifest, labels: Mapping[str, str] | None) -> Manifest:
+    return {**wanted, "metadata": {**wanted["metadata"], "labels": dict(labels or {})}}
+
+
+def _volume(claim_name: str, namespace: str) -> Manifest:
+    """Return a volume that is kept for a claim, of a driver that nobody runs."""
+    spec = {
+        "capacity": {"storage": "64Mi"},
+        "accessModes": ["ReadWriteOnce"],
+        "persistentVolumeReclaimPolicy": "Retain",
+        "claimRef": {"namespace": namespace, "name": claim_name},
+        "csi": {"driver": UNSERVED, "volumeHandle": f"{namespace}-{claim_name}"},
+    }
+    name = _volume_name(claim_name, namespace)
+    metadata = {"name": name, "labels": {"test": namespace}}
+    return {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": metadata, "spec": spec}
+
+
+def _bound_to_volume(name: str, namespace: str) -> Manifest:
+    wanted = claim(name, "")
+    return {**wanted, "spec": {**wanted["spec"], "volumeName": _volume_name(name, namespace)}}
+
+
+def _volume_name(claim_name: str, namespace: str) -> str:
+    return f"{namespace}-{hashlib.sha256(claim_name.encode()).hexdigest()[:16]}"
 
 
 @pytest.fixture
@@ -110,8 +147,10 @@ def kubectl(cluster: Cluster, namespace: str) -> Kubectl:
 def claims(driver: Driver, classes: None, admin: Client, namespace: str, kubectl: Kubectl) -> Iterator[Claims]:
     """What binds claims in the namespace; all that a test made there is gone afterwards, from the pools too."""
     yield Claims(kubectl)
+    _be_deletable(admin)
     admin.deletecollection(VolumeSnapshot, namespace=namespace)
     admin.deletecollection(PersistentVolumeClaim, namespace=namespace)
+    _forget_unserved(admin, namespace)
     wait_until(
         lambda: not left_of_driver(admin),
         f"the end of what is the driver's: {left_of_driver(admin)}",
@@ -119,6 +158,39 @@ def claims(driver: Driver, classes: None, admin: Client, namespace: str, kubectl
         deadline_seconds=_SECONDS,
         pause_seconds=0.1,
     )
+
+
+def _be_deletable(admin: Client) -> None:
+    """Give up what was to be retained; a content whose snapshot is gone already goes with this."""
+    known = {one.metadata.uid for one in admin.list(VolumeSnapshot, namespace="*")}
+    for one in admin.list(VolumeSnapshotContent):
+        if one["spec"]["driver"] != DRIVER or one["spec"]["deletionPolicy"] == "Delete":
+            continue
+        policy = {"spec": {"deletionPolicy": "Delete"}}
+        admin.patch(VolumeSnapshotContent, one.metadata.name, policy, patch_type=PatchType.MERGE)
+        if one["spec"]["volumeSnapshotRef"].get("uid") not in known:
+            _delete(admin, VolumeSnapshotContent, one.metadata.name)
+
+
+def _forget_unserved(admin: Client, namespace: str) -> None:
+    """Take away what waits for a driver that nobody runs."""
+    for one in admin.list(VolumeSnapshotContent):
+        if one["spec"]["driver"] == UNSERVED:
+            admin.patch(
+                VolumeSnapshotContent, one.metadata.name, {"metadata": {"finalizers": None}}, patch_type=PatchType.MERGE
+            )
+            _delete(admin, VolumeSnapshotContent, one.metadata.name)
+    for volume in admin.list(PersistentVolume, labels={"test": namespace}):
+        admin.delete(PersistentVolume, volume.metadata.name)
+    _delete(admin, VolumeSnapshotClass, UNSERVED)
+
+
+def _delete(admin: Client, kind: type, name: str) -> None:
+    try:
+        admin.delete(kind, name)
+    except ApiError as error:
+        if error.status.code != 404:
+            raise
 
 
 def left_of_driver(admin: Client) -> list[str]:
@@ -129,28 +201,30 @@ def left_of_driver(admin: Client) -> list[str]:
 
 
 Tokens = Callable[..., str]
+Left = list[tuple[type, str]]  # what the namespace does not take along when it goes
 
 
 @pytest.fixture
 def token_for(admin: Client, namespace: str) -> Iterator[Tokens]:
     """Give tokens of new accounts with the exact rights of groups of verbs; without the `helpful` ones where that is said."""
-    made: list[tuple[type, str]] = []
-
-    def make(*groups: str, helped: bool = True) -> str:
-        name = f"account-{uuid.uuid4().hex[:8]}"
-        admin.create(ServiceAccount(metadata=ObjectMeta(name=name)), namespace=namespace)
-        for group in groups:
-            for manifest in roles_for(group, namespace, helped=helped):
-                made.extend(_granted(admin, namespace, name, manifest))
-        return token_of(admin, name, namespace)
-
-    yield make
-    for kind, name in made:
+    left: Left = []
+    yield lambda *groups, helped=True: token_with(admin, namespace, groups, left, helped=helped)
+    for kind, name in left:
         admin.delete(kind, name)
 
 
+def token_with(admin: Client, namespace: str, groups: Iterable[str], left: Left, *, helped: bool = True) -> str:
+    """Return the token of a new account with the rights of groups of verbs in a namespace; notes what is `left` of that."""
+    name = f"account-{uuid.uuid4().hex[:8]}"
+    admin.create(ServiceAccount(metadata=ObjectMeta(name=name)), namespace=namespace)
+    for group in groups:
+        for manifest in roles_for(group, namespace, helped=helped):
+            left.extend(_granted(admin, namespace, name, manifest))
+    return token_of(admin, name, namespace)
+
+
 def _granted(admin: Client, namespace: str, account: str, manifest: Manifest) -> Iterator[tuple[type, str]]:
-    """Bind an account to a role as it is printed; yields what the namespace does not take along when it goes."""
+    """Bind an account to a role as it is printed."""
     kind, name = manifest["kind"], f"{manifest['metadata']['name']}-{account}"
     admin.create(codecs.from_dict({**manifest, "metadata": {**manifest["metadata"], "name": name}}))
     reference = RoleRef(apiGroup=_RBAC, kind=kind, name=name)
@@ -207,6 +281,50 @@ class Program:
         assert done.returncode == code, (verb, words, done.returncode, done.stdout, done.stderr)
         assert "Traceback" not in done.stderr
         return done
+
+    @contextmanager
+    def begun(self, verb: str, *words: str) -> Iterator[Begun]:
+        """Start a command as somebody at a terminal does; it is killed at the end of the block."""
+        master, slave = os.openpty()
+        with os.fdopen(master, "rb", buffering=0) as terminal:
+            process = subprocess.Popen(
+                self.command(verb, *words), env=self.environment, stdout=subprocess.PIPE, stderr=slave, text=True
+            )
+            os.close(slave)
+            with process:
+                try:
+                    yield Begun(process, terminal)
+                finally:
+                    process.kill()
+
+
+@dataclass
+class Begun:
+    """A command that runs, and the terminal that it tells its progress."""
+
+    process: subprocess.Popen[str]
+    terminal: IO[bytes]
+    said: str = ""
+
+    def tells(self, what: str) -> None:
+        """Return once it has told this; it fails when it ended before."""
+        while what not in self.said:
+            more = self._more()
+            assert more, f"it ended, and never told {what!r}: {self.said}"
+            self.said += more
+
+    def end(self) -> tuple[int, str]:
+        """Wait for its end, and return its exit code and what it printed; what it told is in `said`."""
+        while more := self._more():
+            self.said += more
+        out, _ = self.process.communicate(timeout=120)
+        return self.process.returncode, out
+
+    def _more(self) -> str:
+        try:
+            return self.terminal.read(4096).decode()
+        except OSError:  # EIO: nobody has the other end any more
+            return ""
 
 
 @pytest.fixture

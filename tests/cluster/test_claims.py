@@ -95,3 +95,16 @@ def test_every_method_of_a_claim_is_shown_with_its_reason(claims: Claims, progra
 
     assert said[0].split() == ["CLAIM", "METHOD", "WHY"]
     assert said[1].startswith("data    csi      driver 'csi.volrewind.io' snapshots it natively")
+
+
+def test_a_snapshot_on_its_way_is_shown_with_its_reason(claims: Claims, program: Given) -> None:
+    claims.bind_unserved("data")
+    claims.bind("other")
+    user = program("create")
+    user("create", "other")
+    user("create", "data", "--name", "cut", "--no-wait")
+
+    found = json.loads(user("status", "-o", "json", code=1).stdout)
+
+    assert [one["problems"] for one in found["claims"]] == [["no snapshot"], []]
+    assert [(one["name"], one["reason"]) for one in found["unready"]] == [("cut", "it was asked for a moment ago")]

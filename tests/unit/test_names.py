@@ -118,3 +118,9 @@ def test_a_snapshot_is_named_after_its_volume_and_utc_second() -> None:
 
 def test_a_second_snapshot_in_the_same_second_gets_a_number() -> None:
     assert snapshot_name("db", NOW, {"db-20260102-030405", "db-20260102-030405-2"}) == "db-20260102-030405-3"
+
+
+def test_long_names_that_begin_alike_give_snapshots_of_different_names() -> None:
+    volumes = [f"{'a' * 250}{number:03}" for number in range(300)]
+    names = {check_name(snapshot_name(volume, NOW)) for volume in volumes}
+    assert len(names) == 300

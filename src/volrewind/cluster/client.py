@@ -36,7 +36,7 @@ class Connection:
 
     def __init__(self, client: Client, clock: Clock, namespace: str = "") -> None:
         self._client: Any = client  # its overloads want to know at once whether a kind has namespaces
-        self.requests = Requests(client)
+        self.requests = Requests(client, clock)
         self.clock = clock
         self.namespace = namespace or client.namespace
 

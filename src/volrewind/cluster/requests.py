@@ -16,17 +16,21 @@ from lightkube.core.decoders import decode_list, decode_object
 from lightkube.core.generic_client import transform_exception
 from lightkube.core.resource import NamespacedResource
 
+from volrewind.clock import Clock
 from volrewind.cluster.wire import Place
 
 EVERYWHERE = "*"  # the namespace that stands for all
+_TRIES = 10  # as client-go has it (rest/request.go, maxRetries)
+_LONGEST_PAUSE_SECONDS = 10.0
 Params = Mapping[str, Any]  # Any: text or a number; what is "" is left out
 
 
 class Requests:
     """Requests to one cluster; what it refuses is raised as the client raises it."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, clock: Clock) -> None:
         self._http: httpx2.Client = client._client._client  # with the cluster's address, and who we are
+        self._clock = clock
 
     def send(
         self,
@@ -81,9 +85,22 @@ class Requests:
         return {one["name"]: _versions(one) for one in found}
 
     def _answered(self, request: httpx2.Request) -> httpx2.Response:
-        answer = self._http.send(request)
+        """Return the answer; a cluster that asks us to come back later has not done anything, and is asked again."""
+        for _ in range(_TRIES):
+            answer = self._http.send(request)
+            if (pause := _pause_seconds(answer)) is None:
+                break
+            self._clock.sleep(pause)
         _check(answer)
         return answer
+
+
+def _pause_seconds(answer: httpx2.Response) -> float | None:
+    """Return when to ask again, as client-go does: 429, or 5xx that says when. None is not at all."""
+    said = answer.headers.get("Retry-After", "")
+    if answer.status_code != 429 and not (answer.status_code >= 500 and said):
+        return None
+    return min(float(said), _LONGEST_PAUSE_SECONDS) if said.isdecimal() else 1.0
 
 
 def _check(answer: httpx2.Response) -> None:

@@ -35,18 +35,29 @@ def legal_name(text: str) -> str:
     """Return a legal name that resembles `text`, the same each time; text of no use becomes its digest."""
     name = re.sub(r"[^a-z0-9.]+", "-", text.lower().encode("ascii", "replace").decode()).strip("-.")
     name = re.sub(r"[-.]*\.[-.]*", ".", name)[: MAX_NAME - _STAMP_LENGTH - _SUFFIX_ROOM].strip("-.")
-    if name:
-        return name
-    import hashlib  # OpenSSL behind it takes 5 ms to load, and hardly anybody gets here
-
-    return "v" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return name or f"v{_digest(text)}"
 
 
 def snapshot_name(volume_name: str, now: datetime, taken: frozenset[str] | set[str] = frozenset()) -> str:
-    """Return `<volume>-YYYYMMDD-HHMMSS` in UTC, with `-2`, `-3` … behind it while the name is in `taken`."""
-    room = MAX_NAME - _STAMP_LENGTH - _SUFFIX_ROOM
-    base = f"{volume_name[:room].rstrip('-.')}-{now:%Y%m%d-%H%M%S}"
+    """Return `<volume>-YYYYMMDD-HHMMSS` in UTC, with `-2`, `-3` … behind it while the name is in `taken`.
+
+    A volume's name that is too long is cut and gets a digest, so that two that begin alike do not meet.
+    """
+    base = f"{_short(volume_name, MAX_NAME - _STAMP_LENGTH - _SUFFIX_ROOM)}-{now:%Y%m%d-%H%M%S}"
     return unique_name(base, taken)
+
+
+def _short(name: str, room: int) -> str:
+    if len(name) <= room:
+        return name
+    digest = _digest(name)
+    return f"{name[: room - len(digest) - 1].rstrip('-.')}-{digest}"
+
+
+def _digest(text: str) -> str:
+    import hashlib  # OpenSSL behind it takes 5 ms to load, and hardly anybody gets here
+
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
 
 
 def unique_name(base: str, taken: frozenset[str] | set[str]) -> str:

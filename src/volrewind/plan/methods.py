@@ -30,13 +30,17 @@ class ClusterFacts(msgspec.Struct, frozen=True):
 
 
 class Offer(msgspec.Struct, frozen=True):
-    """A method for one claim: whether it works, and why (not); `snapshot_class` is what `csi` would use."""
+    """A method for one claim: whether it works, and why (not); `snapshot_class` is what `csi` would use.
+
+    `error` is what stands in the way where that is a failure of its own, rather than that the method does not fit.
+    """
 
     method: str
     is_possible: bool
     reason: str
     hint: str = ""
     snapshot_class: str = ""
+    error: VolrewindError | None = None
 
 
 def offers_for(claim: StoredClaim, cluster: ClusterFacts, *, wanted_class: str = "") -> tuple[Offer, ...]:
@@ -51,12 +55,15 @@ def choose_method(claim: StoredClaim, cluster: ClusterFacts, *, wanted: str = ""
     Raises:
         UsageError: there is no method of that name.
         NotSupported: the one wanted, or any, cannot do it; the message says why.
+        VolrewindError: it could, but for the VolumeSnapshotClass; see `choose_class`.
     """
     if wanted and wanted not in METHODS:
         raise UsageError(f"method {wanted!r} is not known", hint=f"there are {', '.join(METHODS)}")
     offers = [one for one in offers_for(claim, cluster, wanted_class=wanted_class) if wanted in ("", one.method)]
     if not offers:
         raise NotSupported(f"method {wanted!r} has nothing to do with claim {claim.claim.name!r}")
+    if offers[0].error is not None:
+        raise offers[0].error
     if not offers[0].is_possible:
         raise NotSupported(f"claim {claim.claim.name!r} cannot be snapshot: {offers[0].reason}", hint=offers[0].hint)
     return offers[0]
@@ -80,7 +87,7 @@ def _csi(claim: StoredClaim, cluster: ClusterFacts, wanted_class: str) -> Offer:
     try:
         choice = choose_class(claim.driver, cluster.classes, wanted_class)
     except VolrewindError as error:
-        return Offer("csi", False, error.message, error.hint)
+        return Offer("csi", False, error.message, error.hint, error=error)
     shown = f"class {choice.name!r} ({choice.reason})" if choice.name else choice.reason
     return Offer("csi", True, f"driver {claim.driver!r} snapshots it natively, by {shown}", "", choice.name)
 

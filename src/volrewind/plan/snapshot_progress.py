@@ -31,16 +31,20 @@ _CODES = {
 
 
 class Reason(msgspec.Struct, frozen=True):
-    """Why something is not so, as part of a sentence, and the next step ("" when there is none)."""
+    """Why something is not so, as part of a sentence, and the next step ("" when there is none).
+
+    `is_usual` is what goes by by itself.
+    """
 
     message: str
     hint: str = ""
+    is_usual: bool = False
 
 
-def why_not_ready(snapshot: ClaimSnapshot, now: datetime) -> Reason:
-    """Return why a snapshot is not ready; only to be asked about one that is not."""
+def why_not_ready(snapshot: ClaimSnapshot, now: datetime, *, soon: timedelta = _SOON) -> Reason:
+    """Return why a snapshot is not ready; only to be asked about one that is not. What is younger than `soon` may still come."""
     if snapshot.is_deleted:
-        return Reason("it is being deleted", "`volrewind describe` says what holds it")
+        return Reason("it is being deleted", "`volrewind describe` says what holds it", is_usual=True)
     if snapshot.binding is Binding.BROKEN:
         return Reason(
             f"its content {snapshot.content_name!r} is gone or is kept for another snapshot, so it is not to be trusted",
@@ -49,14 +53,14 @@ def why_not_ready(snapshot: ClaimSnapshot, now: datetime) -> Reason:
     trouble = snapshot.trouble or (snapshot.content.trouble if snapshot.content else None)
     if trouble is not None:
         return explained(trouble.message)
-    return _why_waiting(snapshot, now)
+    return _why_waiting(snapshot, now - snapshot.created < soon)
 
 
-def _why_waiting(snapshot: ClaimSnapshot, now: datetime) -> Reason:
+def _why_waiting(snapshot: ClaimSnapshot, is_new: bool) -> Reason:
     if snapshot.cut is not None:
-        return Reason("it is cut; its driver is still making it ready")
-    if now - snapshot.created < _SOON:
-        return Reason("it was asked for a moment ago")
+        return Reason("it is cut; its driver is still making it ready", is_usual=True)
+    if is_new:
+        return Reason("it was asked for a moment ago", is_usual=True)
     if not snapshot.content_name:
         return Reason("the snapshot controller has not reacted to it", "is the snapshot controller running?")
     driver = f" of driver {snapshot.content.driver!r}" if snapshot.content else ""

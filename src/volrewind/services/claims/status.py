@@ -41,8 +41,8 @@ class ClusterStatus(msgspec.Struct, frozen=True):
 
     @property
     def is_well(self) -> bool:
-        """Tell whether nothing at all is wrong."""
-        return not self.unready and not any(one.problems for one in self.claims)
+        """Tell whether nothing is wrong; a snapshot that is on its way is not."""
+        return all(one.reason.is_usual for one in self.unready) and not any(one.problems for one in self.claims)
 
 
 def status(
@@ -50,7 +50,7 @@ def status(
 ) -> ClusterStatus:
     """Return how some claims, or all of the namespace, or of the cluster, stand.
 
-    A claim without a good snapshot, or with none `within` that time, is a problem; so is a snapshot that is not ready.
+    A claim without a good snapshot, or with none `within` that time, is a problem; so is a snapshot that does not become ready.
     """
     now = cluster.clock.now()
     claims = choosing.wanted_claims(cluster, names, everywhere=everywhere)

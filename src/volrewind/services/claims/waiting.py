@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -102,7 +102,7 @@ class _Waiting:
         times = self._cut_seconds.get(name), self._ready_seconds.get(name)
         if snapshot.is_ready:
             return Waited(snapshot, *times)
-        reason = why_not_ready(snapshot, self._cluster.clock.now())
+        reason = why_not_ready(snapshot, self._cluster.clock.now(), soon=timedelta(0))  # we have waited enough
         return Waited(snapshot, *times, missing=_with_event(self._cluster, snapshot, reason))
 
     def interrupted(self) -> Interrupted:

@@ -1,0 +1,203 @@
+"""What goes wrong with snapshots of claims is said in words that help, and never ends in a snapshot that only seems to be one."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx2
+import pytest
+from clusters import a_machine
+from csi_driver import Driver
+from lightkube import Client
+from lightkube.types import PatchType
+from served import DELETED, RETAINED, UNSERVED, Claims, Program, token_with
+
+from testbed.client import connected
+from testbed.kubeconfig import write_for_bearer
+from testbed.kubectl import Kubectl
+from testbed.place import Kind, Place
+from volrewind.clock import SystemClock, wait_until
+from volrewind.cluster.kinds import VolumeSnapshotContent
+from volrewind.errors import AlreadyThere, Interrupted, NotFound, Refused, TimedOut, UsageError
+
+pytestmark = [pytest.mark.cluster, pytest.mark.root]
+
+Given = Callable[..., Program]
+
+
+def test_a_snapshot_that_nobody_cuts_is_given_up_and_the_driver_that_is_missing_named(
+    claims: Claims, program: Given
+) -> None:
+    claims.bind_unserved("data")
+    user = program("create")
+
+    said = user("create", "data", "--name", "cut", "--timeout", "3", code=TimedOut.exit_code)
+
+    assert f"'cut' is not ready after 3 s: no csi-snapshotter of driver '{UNSERVED}' has cut it" in said.stderr
+    assert "hint: is the driver running" in said.stderr
+    assert "cut   crash   not cut, not ready" in said.stdout
+    (listed,) = json.loads(user("list", "-o", "json").stdout)
+    assert (listed["ready"], listed["state"]) == (False, "pending")
+    assert "cut         data     " in user("status", code=1).stdout
+
+
+def test_a_driver_that_hangs_is_waited_for_and_what_was_given_up_comes_true_later(
+    claims: Claims, program: Given, driver: Driver
+) -> None:
+    claims.bind("data")
+    user = program("create")
+    assert driver.process
+    driver.process.send_signal(signal.SIGSTOP)
+    try:
+        user("create", "data", "--name", "late", "--timeout", "2", code=TimedOut.exit_code)
+    finally:
+        driver.process.send_signal(signal.SIGCONT)
+
+    assert "ready after" in user("wait", "late", "--timeout", "90").stdout
+
+
+def test_what_a_driver_says_is_shown_without_its_wrapping(claims: Claims, program: Given, driver: Driver) -> None:
+    claims.bind("data")
+    (volume,) = driver.call("ListVolumes").entries
+    driver.call("DeleteVolume", volume_id=volume.volume.volume_id)
+
+    said = program("create")("create", "data", "--timeout", "5", code=TimedOut.exit_code).stderr
+
+    assert "the driver says:" in said and "(NotFound)" in said
+    assert "rpc error" not in said
+
+
+def test_a_class_that_does_not_exist_is_said_by_us_or_by_the_controller(claims: Claims, program: Given) -> None:
+    claims.bind("data")
+
+    said = program("create")("create", "data", "--class", "nowhere", code=NotFound.exit_code).stderr
+    assert (
+        f"VolumeSnapshotClass 'nowhere' does not exist\nhint: for driver 'csi.volrewind.io' there is: {DELETED}, "
+        in said
+    )
+    tenant = program("create", helped=False)
+    said = tenant("create", "data", "--class", "nowhere", "--timeout", "5", code=TimedOut.exit_code).stderr
+    assert '"nowhere" not found' in said and "hint: `volrewind class list`" in said
+
+
+def test_two_defaults_are_named_by_us_or_by_the_controller(claims: Claims, program: Given) -> None:
+    claims.bind("data")
+    annotation = "snapshot.storage.kubernetes.io/is-default-class=true"
+    claims.kubectl("annotate", "volumesnapshotclass", RETAINED, annotation)
+
+    said = program("create")("create", "data", code=Refused.exit_code).stderr
+    assert f"driver 'csi.volrewind.io' has 2 default VolumeSnapshotClasses: {DELETED}, {RETAINED}" in said
+    program("create")("create", "data", "--class", RETAINED)
+    tenant = program("create", helped=False)
+    said = tenant("create", "data", "--timeout", "5", code=TimedOut.exit_code).stderr
+    assert "default" in said and "hint: name one with --class" in said
+
+
+def test_a_namespace_that_is_being_deleted_takes_nothing_new(claims: Claims, program: Given) -> None:
+    kubectl = claims.kubectl
+    claims.bind("data")
+    user = program("create")
+    kubectl("patch", "pvc", "data", "--type=merge", '-p={"metadata":{"finalizers":["test.example.com/held"]}}')
+    kubectl("delete", "namespace", kubectl.namespace, "--wait=false")
+    try:
+        said = user("create", "data", code=Refused.exit_code).stderr
+    finally:
+        kubectl("patch", "pvc", "data", "--type=merge", '-p={"metadata":{"finalizers":null}}')
+
+    assert "the namespace is being deleted" in said
+
+
+def test_a_quota_that_is_used_up_is_said_and_the_others_are_taken(claims: Claims, program: Given) -> None:
+    claims.bind("data", "logs")
+    counted = "count/volumesnapshots.snapshot.storage.k8s.io"
+    quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "few"}, "spec": {"hard": {counted: "1"}}}
+    claims.kubectl.apply(quota)
+    claims.kubectl.wait_for("resourcequota/few", f".status.hard.{counted.replace('.', chr(92) + '.')}", "1")
+
+    done = program("create")("create", "data", "logs", code=6)
+
+    assert "1 of 2 claims have no ready snapshot" in done.stderr and "exceeded quota: few" in done.stderr
+    assert "hint: `kubectl describe quota`" in done.stderr
+    assert done.stdout.count("ready after") == 1
+
+
+def test_a_name_that_is_taken_is_never_used_again(claims: Claims, program: Given) -> None:
+    claims.bind("data")
+    user = program("create")
+    user("create", "data", "--name", "cut")
+
+    assert "already exists" in user("create", "data", "--name", "cut", code=AlreadyThere.exit_code).stderr
+    assert "not a legal name" in user("create", "data", "--name", "Cut", code=UsageError.exit_code).stderr
+
+
+def test_who_stops_waiting_is_told_what_goes_on(claims: Claims, program: Given, admin: Client) -> None:
+    claims.bind_unserved("data", "logs")
+    user = program("create")
+    with user.begun("create", "data", "logs") as running:
+        running.tells("it was asked for a moment ago")
+        running.process.send_signal(signal.SIGINT)
+        code, _ = running.end()
+
+    assert code == Interrupted.exit_code
+    assert "the cluster goes on with data-" in running.said and "`volrewind wait data-" in running.said
+    assert "Traceback" not in running.said
+
+
+def test_a_snapshot_that_is_deleted_while_it_is_waited_for_is_said(claims: Claims, program: Given) -> None:
+    claims.bind_unserved("data")
+    user = program("create")
+    user("create", "data", "--name", "cut", "--no-wait")
+    with user.begun("wait", "cut") as running:
+        running.tells("cut: ")
+        claims.kubectl("patch", "volumesnapshot", "cut", "--type=merge", '-p={"metadata":{"finalizers":null}}')
+        claims.kubectl("delete", "volumesnapshot", "cut")
+        code, _ = running.end()
+
+    assert (code, "was deleted" in running.said) == (NotFound.exit_code, True), running.said
+
+
+def test_a_wait_outlives_the_api_server(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    with a_machine(Place(tmp_path_factory.mktemp("restarted")), Kind.PLANE) as machine:
+        plane, namespace = machine.plane, "default"
+        with connected(plane.admin) as admin:
+            claims = Claims(Kubectl(plane.binaries.program("kubectl"), plane.admin, namespace))
+            write_for_bearer(tmp_path / "kubeconfig", plane.admin, token_with(admin, namespace, ("create",), []))
+            user = Program(tmp_path / "kubeconfig", namespace)
+            claims.bind_unserved("data")
+            user("create", "data", "--name", "cut", "--no-wait")
+            with user.begun("wait", "cut", "--timeout", "3m") as running:
+                running.tells("cut: ")
+                plane.programs.start_again("kube-apiserver")
+                wait_until(lambda: _is_cut_by_hand(admin), "a cut", clock=SystemClock(), deadline_seconds=120)
+                code, said = running.end()
+
+    assert (code, "ready after" in said) == (0, True), running.said
+
+
+def _is_cut_by_hand(admin: Client) -> bool:
+    """Do what the sidecar of a driver does once a snapshot is cut; not yet, while the API server starts."""
+    try:
+        (content,) = admin.list(VolumeSnapshotContent)
+        status = {"snapshotHandle": "handle", "readyToUse": True, "creationTime": 1, "restoreSize": 1}
+        name, patch = content.metadata.name, {"status": status}
+        admin.patch(VolumeSnapshotContent.Status, name, patch, patch_type=PatchType.MERGE)
+    except httpx2.HTTPError:
+        return False
+    return True
+
+
+@pytest.mark.slow
+def test_300_claims_with_the_longest_names_that_begin_alike_each_get_a_snapshot(claims: Claims, program: Given) -> None:
+    names = [f"{'a' * 250}{number:03}" for number in range(300)]
+    claims.bind_unserved(*names, labels={"app": "long"})
+    user = program("create")
+
+    made = user("create", "-l", "app=long", "--no-wait", "-o", "name").stdout.split()
+
+    listed = json.loads(user("list", "-o", "json").stdout)
+    assert len(set(made)) == 300 and {one["name"] for one in listed} == set(made)
+    assert {one["source"] for one in listed} == set(names)
+    assert len(json.loads(user("status", "-o", "json", code=1).stdout)["unready"]) == 300
