@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from clusters import Cluster
+
+from testbed import driver
 from testbed.kubectl import Kubectl
+from volrewind.clock import SystemClock, wait_until
 from volrewind.plan.driver_install import NAMESPACE
 
 _POD = "ds/csi-driver"
+
+
+@contextmanager
+def installed(cluster: Cluster) -> Iterator[Kubectl]:
+    """Give kubectl for a cluster in which our driver is installed; once the tests' namespaces are gone, its pools must hold nothing."""
+    if cluster.instance is None:
+        pytest.skip("only a node of ours has the image of this very driver")
+    kubectl = Kubectl(cluster.instance.programs / "kubectl", cluster.kubeconfig, "default")
+    driver.be_installed(kubectl.kubeconfig)
+    yield kubectl
+    wait_until(lambda: held(kubectl) == "", "the pools to be empty", clock=SystemClock(), deadline_seconds=120)
 
 
 def in_driver(kubectl: Kubectl, *words: str) -> str:

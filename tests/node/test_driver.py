@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 from clusters import Cluster
-from installed_driver import be_restarted, held
+from installed_driver import be_restarted, installed
 
-from testbed import driver
 from testbed.images import VOLREWIND
 from testbed.kubectl import Kubectl, claim, pod, shell, snapshot
 from volrewind.clock import SystemClock, wait_until
@@ -65,14 +64,10 @@ print(open("/own/acknowledged").read())
 
 @pytest.fixture(scope="module")
 def anywhere(cluster: Cluster) -> Iterator[Kubectl]:
-    """kubectl for a cluster in which our driver is installed; once the tests' namespaces are gone, its pools must hold nothing."""
-    if cluster.instance is None:
-        pytest.skip("only a node of ours has the image of this very driver")
-    kubectl = Kubectl(cluster.instance.programs / "kubectl", cluster.kubeconfig, "default")
-    driver.be_installed(kubectl.kubeconfig)
-    kubectl.apply(_OF_XFS)
-    yield kubectl
-    wait_until(lambda: held(kubectl) == "", "the pools to be empty", clock=SystemClock(), deadline_seconds=120)
+    """kubectl for a cluster in which our driver is installed."""
+    with installed(cluster) as kubectl:
+        kubectl.apply(_OF_XFS)
+        yield kubectl
 
 
 @pytest.fixture

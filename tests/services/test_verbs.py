@@ -169,6 +169,16 @@ def test_restore_goes_beside_and_never_over(host: Host) -> None:
         restores.restore(host.environment, taken)
 
 
+def test_the_newest_good_one_before_a_moment_is_chosen(host: Host) -> None:
+    host.directory()
+    first, second, _ = (host.create("./data") for _ in range(3))
+    target, just_before = host.target("./data"), first.created - timedelta(microseconds=1)
+
+    assert restores.as_of(host.environment, target, second.created).id == second.id
+    with pytest.raises(NotFound, match="no good snapshot from"):
+        restores.as_of(host.environment, target, just_before)
+
+
 def test_restore_of_a_volume_makes_a_volume(host: Host) -> None:
     place = host.mounted_volume()
     (place / "a").write_text("1")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from volrewind.errors import UsageError
 from volrewind.model.target import Target, parse_target
@@ -27,3 +28,11 @@ def labels_of(pairs: Iterable[str]) -> dict[str, str]:
             raise UsageError(f"label {pair!r} is not understood", hint="write it like team=shop")
         labels[key] = value
     return labels
+
+
+def moment_of(text: str, now: datetime, timezone: str = "") -> datetime:
+    """Return the moment that a word like `yesterday 18:00` means in a time zone, the host's by default."""
+    from volrewind.plan.moments import parse_moment
+    from volrewind.wiring import zone_of
+
+    return parse_moment(text, now=now, zone=zone_of(timezone))

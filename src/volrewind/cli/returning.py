@@ -3,29 +3,63 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
+from volrewind.cli.clusters import Where, cluster_options, deadline_option, is_about_cluster, local_option
 from volrewind.cli.commands import command, option
-from volrewind.cli.output import environment, shown
-from volrewind.cli.parsing import targets_of
+from volrewind.cli.output import environment, output_option, shown
+from volrewind.cli.parsing import moment_of, targets_of
 from volrewind.services.rollback import RolledBack
 
 
 @command("restore")
 @click.argument("name")
-@option("--to", default="", help="A directory that does not exist yet, or pool:NAME; NAME-restored by default.")
-@option("--size", default="", help="The size of a new volume, e.g. 10Gi; the snapshot's by default, and never less.")
-def restore_command(name: str, to: str, size: str) -> None:
+@option("--as-of", default="", metavar="MOMENT", help="NAME is what to restore, as it was then: 'yesterday 18:00'.")
+@option("--timezone", default="", help="Where MOMENT is meant, e.g. Europe/Paris; the host's by default.")
+@option("--size", default="", help="The size of a new volume, e.g. 10Gi; what it was by default, and never less.")
+@option("--name", "new_name", default="", help="Claims: what to call the new one; NAME-restored by default.")
+@option("--class", "storage_class", default="", help="Claims: its StorageClass; what it was by default.")
+@option("--access-mode", "access_modes", multiple=True, help="Claims: ReadWriteOnce …; what they were by default.")
+@option("--volume-mode", type=click.Choice(["Filesystem", "Block"]), help="Claims: what it was by default.")
+@option("--label", "labels", multiple=True, metavar="KEY=VALUE", help="Claims: labels instead of those it had.")
+@option("--bind", is_flag=True, help="Claims: run a short-lived Pod where only that has the volume made.")
+@option("--print-pod", is_flag=True, help="Claims: print a Pod that uses the new one.")
+@option("--wait/--no-wait", default=True, show_default=True, help="Claims: wait until it is bound.")
+@option("--dry-run", is_flag=True, help="Claims: only print the claim that would be made.")
+@deadline_option
+@cluster_options()
+@option("--to", default="", help="On a host: a directory that does not exist yet, or pool:NAME.")
+@local_option
+@output_option
+def restore_command(
+    name: str, where: Where, as_of: str, timezone: str, size: str, to: str, local: bool, **of_claims: Any
+) -> None:
     """Bring snapshot NAME back beside the original. Nothing is ever overwritten.
 
+    A snapshot of a claim becomes a new claim, one of a directory or a volume a new directory or volume.
+
     \b
+    volrewind restore data-pvc-20260101-020000
+    volrewind restore data-pvc --as-of 'yesterday 18:00' --name data-before
     volrewind restore data-20260101-020000 --to ./data-yesterday
     """
     from volrewind.model.quantity import parse_size
+
+    size_bytes = parse_size(size) if size else None
+    if is_about_cluster(where, [name] if as_of else [], local=local or bool(to)):
+        from volrewind.cli.claim_returning import restore_of_claim
+
+        restore_of_claim(where, name, as_of=as_of, timezone=timezone, size_bytes=size_bytes, **of_claims)
+        return
+    from volrewind.services.restores import as_of as newest_before
     from volrewind.services.restores import restore
 
-    click.echo(shown(restore(environment(), name, to=to, size_bytes=parse_size(size) if size else None).place))
+    here = environment()
+    if as_of:
+        name = newest_before(here, targets_of(here, [name])[0], moment_of(as_of, here.clock.now(), timezone)).id
+    click.echo(shown(restore(here, name, to=to, size_bytes=size_bytes).place))
 
 
 @command("rollback")

@@ -42,6 +42,7 @@ REVIEW = _read(wire.SelfSubjectAccessReview)
 DEPLOYMENT = _read(wire.Deployment)
 STATEFUL_SET = _read(wire.StatefulSet)
 DAEMON_SET = _read(wire.DaemonSet)
+POD = _read(wire.Pod)
 
 
 @cache

@@ -198,7 +198,8 @@ class _Volume(msgspec.Struct, rename="camel"):
     ephemeral: dict[str, Any] | None = None  # Any: a template, of which only that it is there matters
 
 
-class _PodSpec(msgspec.Struct):
+class _PodSpec(msgspec.Struct, rename="camel"):
+    node_name: str = ""
     volumes: tuple[_Volume, ...] = ()
 
 
@@ -242,6 +243,17 @@ class Event(Thing, rename="camel"):
     event_time: datetime | None = None
 
 
+class _PodStatus(msgspec.Struct):
+    phase: str = "Pending"
+
+
+class Pod(Thing, rename="camel"):
+    """A Pod."""
+
+    spec: _PodSpec = msgspec.field(default_factory=_PodSpec)
+    status: _PodStatus = msgspec.field(default_factory=_PodStatus)
+
+
 class _Allowed(msgspec.Struct):
     allowed: bool = False
 
@@ -277,4 +289,5 @@ PLACES: dict[type[Thing], Place] = {
     DaemonSet: Place("apps", "v1", "DaemonSet", "daemonsets", True),
     SelfSubjectAccessReview: Place("authorization.k8s.io", "v1", "SelfSubjectAccessReview", "selfsubjectaccessreviews"),
     Event: Place("", "v1", "Event", "events", True),
+    Pod: Place("", "v1", "Pod", "pods", True),
 }

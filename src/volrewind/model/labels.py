@@ -16,6 +16,8 @@ TOGETHER = "volrewind.io/cut-together"  # label of claims, while a group that is
 OPERATION = "volrewind.io/operation"  # label of a journal
 HOLD = "volrewind.io/hold"  # label of a snapshot that nobody may delete, whatever its value
 IN_USE = "volrewind.io/"  # what a finalizer of ours begins with: it is on what we still need
+ORIGIN = "volrewind.io/origin"  # annotation of a snapshot: what its claim was like, as JSON
+RESTORED_FROM = "volrewind.io/restored-from"  # annotation of a claim: the uid of the snapshot it began as
 
 # On the records of a pool, which let a lost cluster be told what its volumes and snapshots were called.
 CSI_NAME = "volrewind.io/csi-name"  # what the driver was asked to call it

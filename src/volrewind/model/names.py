@@ -47,6 +47,11 @@ def snapshot_name(volume_name: str, now: datetime, taken: frozenset[str] | set[s
     return unique_name(base, taken)
 
 
+def derived_name(name: str, ending: str, taken: frozenset[str] | set[str] = frozenset()) -> str:
+    """Return `<name>-<ending>`, numbered while it is in `taken`; a long `name` is cut, never the ending."""
+    return unique_name(f"{_short(name, MAX_NAME - _SUFFIX_ROOM - len(ending) - 1)}-{ending}", taken)
+
+
 def _short(name: str, room: int) -> str:
     if len(name) <= room:
         return name

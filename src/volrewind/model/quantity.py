@@ -47,6 +47,14 @@ def kubernetes_bytes(quantity: object) -> int:
     return int(size.to_integral_value(ROUND_CEILING)) if size > 0 else 0
 
 
+def kubernetes_quantity(size_bytes: int) -> str:
+    """Return a size as the API takes it, exactly: `10Gi`, `1500Mi`, `1073741825`."""
+    for suffix in ("Ti", "Gi", "Mi", "Ki"):
+        if size_bytes and size_bytes % _FACTORS[suffix] == 0:
+            return f"{size_bytes // _FACTORS[suffix]}{suffix}"
+    return str(size_bytes)
+
+
 def format_size(size_bytes: int | None) -> str:
     """Return a size for a table, such as `1.5Gi`; `-` when it is not known."""
     if size_bytes is None:

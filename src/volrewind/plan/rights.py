@@ -75,6 +75,17 @@ GROUPS: dict[str, Rights] = {
         whole=(Rule(_GROUPS, ("volumegroupsnapshotclasses",), ("list",)),),
         includes=("create",),
     ),
+    "restore": Rights(
+        "restore snapshots to new claims",
+        ("restore",),
+        namespaced=(Rule("", ("persistentvolumeclaims",), ("create",)),),
+        includes=("read",),
+    ),
+    "bind": Rights(
+        "have the volumes of new claims made by a short-lived Pod",
+        ("restore --bind",),
+        namespaced=(Rule("", ("pods",), ("create", "get", "delete")),),
+    ),
 }
 
 

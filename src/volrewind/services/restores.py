@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from volrewind.errors import AlreadyThere, NotSupported, UsageError
+from volrewind.errors import AlreadyThere, NotFound, NotSupported, UsageError
 from volrewind.model.capability import Capability
 from volrewind.model.change import Change
 from volrewind.model.entry import Entry
 from volrewind.model.names import unique_name
-from volrewind.model.snapshot import Snapshot
+from volrewind.model.snapshot import Snapshot, State
+from volrewind.model.target import Target
 from volrewind.model.volume import Volume
 from volrewind.pools.backend import Backend, Browsed
 from volrewind.pools.inventory import Kept, Source
 from volrewind.pools.pool import NewSnapshot, NewVolume
 from volrewind.services.environment import Environment
+from volrewind.services.snapshots import list_snapshots
 from volrewind.system import copying, inside, tree
 
 
@@ -56,6 +59,19 @@ def restore(environment: Environment, name: str, *, to: str = "", size_bytes: in
     with kept.pool.backend.browse(kept.snapshot) as data:
         copying.copy_tree(data, target)
     return Restored(kept.snapshot, str(target))
+
+
+def as_of(environment: Environment, target: Target, moment: datetime) -> Snapshot:
+    """Return the newest good snapshot of a directory or volume from that moment or before.
+
+    Raises:
+        NotFound: there is none.
+    """
+    listed, _ = list_snapshots(environment, [target])  # oldest first
+    good = [one.snapshot for one in listed if one.snapshot.state is State.READY and one.snapshot.created <= moment]
+    if not good:
+        raise NotFound(f"{target} has no good snapshot from {moment:%Y-%m-%d %H:%M:%S} UTC or before")
+    return good[-1]
 
 
 def _is_pool_volume(kept: Kept) -> bool:

@@ -12,8 +12,9 @@ from volrewind.cluster.values import snapshot_of
 from volrewind.errors import AlreadyThere, Interrupted, NotFound, NotSupported, UsageError, VolrewindError
 from volrewind.model.application import parse_application
 from volrewind.model.claim import Claim, StoredClaim
+from volrewind.model.claim_origin import origin_note
 from volrewind.model.claim_snapshot import ClaimSnapshot
-from volrewind.model.labels import CONSISTENCY, MANAGED_BY, MANAGER, NOTE, PURPOSE
+from volrewind.model.labels import CONSISTENCY, MANAGED_BY, MANAGER, NOTE, ORIGIN, PURPOSE
 from volrewind.model.names import check_name, snapshot_name
 from volrewind.model.snapshot import Consistency, Purpose
 from volrewind.plan.grouping import NO_CONTROLLER, Way
@@ -204,7 +205,7 @@ def labels_of(request: CreateRequest) -> dict[str, str]:
 
 def notes_of(claim: StoredClaim, request: CreateRequest) -> dict[str, str]:
     """Return the annotations of a claim's snapshot."""
-    notes = {CONSISTENCY: Consistency.CRASH.value, NOTE: request.note}
+    notes = {CONSISTENCY: Consistency.CRASH.value, NOTE: request.note, ORIGIN: origin_note(claim)}
     return {key: value for key, value in notes.items() if value}
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # a surface loads only the services it calls
     from volrewind.services.claims.choosing import ClaimOffers
     from volrewind.services.claims.describe import Described
     from volrewind.services.claims.listing import ListedSnapshot
+    from volrewind.services.claims.restore import Restored
     from volrewind.services.claims.status import ClaimStatus, ClusterStatus, Unready
 
 
@@ -85,6 +86,22 @@ def _event(said: Said) -> Document:
         "reason": said.reason,
         "message": said.message,
         "count": said.count,
+    }
+
+
+def restored_document(restored: Restored) -> Document:
+    """Return a claim that was made from a snapshot."""
+    claim, snapshot, plan = restored.claim, restored.snapshot, restored.plan
+    return {
+        "name": claim.name,
+        "namespace": claim.namespace,
+        "id": claim.uid,
+        "bound": restored.is_bound,
+        "snapshot": snapshot.name,
+        "cut": time_of(snapshot.cut) if snapshot.cut else None,
+        "storageClass": claim.storage_class,
+        "sizeBytes": claim.size_bytes or claim.requested_bytes,
+        "reasons": list(plan.reasons) if plan else [],
     }
 
 
