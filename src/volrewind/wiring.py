@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from volrewind.cluster.client import Connection
 
 ROOT_STATE = Path("/var/lib/volrewind")
-_MICROK8S_SECONDS = 30.0  # for it to print a file
+_CREDENTIALS_SECONDS = 60.0  # for a program that prints a kubeconfig or a token; some ask a cloud for it
 
 
 def environment_of(
@@ -55,15 +55,16 @@ def cluster_of(
         UsageError: there is no kubeconfig, or it has no such context.
     """
     from volrewind.cluster.client import connect
+    from volrewind.cluster.outside import Outside
 
-    return connect(
-        SystemClock(),
-        variables=variables,
-        kubeconfig=kubeconfig,
-        context=context,
-        namespace=namespace,
-        otherwise=partial(_microk8s_config, variables),
-    )
+    outside = Outside(variables, _microk8s(variables) or "", _printed)
+    return connect(SystemClock(), kubeconfig=kubeconfig, context=context, namespace=namespace, outside=outside)
+
+
+def _printed(argv: Sequence[str], variables: Mapping[str, str]) -> str:
+    from volrewind.system.process import run
+
+    return run(argv, environment=variables, timeout_seconds=_CREDENTIALS_SECONDS).out
 
 
 def has_cluster(variables: Mapping[str, str]) -> bool:
@@ -79,13 +80,6 @@ def _microk8s(variables: Mapping[str, str]) -> str | None:
         return None
     places = (*variables.get("PATH", os.defpath).split(os.pathsep), "/snap/bin")
     return next((path for place in places if os.access(path := f"{place}/microk8s", os.X_OK)), None)
-
-
-def _microk8s_config(variables: Mapping[str, str]) -> str:
-    from volrewind.system.process import run
-
-    program = _microk8s(variables)
-    return run([program, "config"], timeout_seconds=_MICROK8S_SECONDS).out if program else ""
 
 
 def state_of(variables: Mapping[str, str]) -> Path:

@@ -5,9 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+import yaml
 from served import DELETED, Claims, Program
+
+from volrewind.cluster.client import Connection
+from volrewind.services.claims import listing
 
 pytestmark = [pytest.mark.cluster, pytest.mark.root]
 
@@ -46,7 +51,7 @@ def test_every_claim_with_the_labels_gets_one(claims: Claims, program: Given) ->
 
     names = program("create")("create", "-l", "app=shop", "-o", "name").stdout.split()
 
-    assert [name.rpartition("-2")[0] for name in names] == ["data", "logs"]
+    assert [name.partition("-")[0] for name in names] == ["data", "logs"]
 
 
 def test_those_who_may_read_nothing_of_the_whole_cluster_take_snapshots_too(claims: Claims, program: Given) -> None:
@@ -108,3 +113,24 @@ def test_a_snapshot_on_its_way_is_shown_with_its_reason(claims: Claims, program:
 
     assert [one["problems"] for one in found["claims"]] == [["no snapshot"], []]
     assert [(one["name"], one["reason"]) for one in found["unready"]] == [("cut", "it was asked for a moment ago")]
+
+
+def test_a_program_that_the_kubeconfig_names_says_who_we_are(program: Given, tmp_path: Path) -> None:
+    user = program("read")
+    content = yaml.safe_load(user.kubeconfig.read_text())
+    token = content["users"][0]["user"]["token"]
+    version = "client.authentication.k8s.io/v1"
+    (tmp_path / "answer").write_text(json.dumps({"apiVersion": version, "status": {"token": token}}))
+    asked = {"apiVersion": version, "command": "cat", "args": [str(tmp_path / "answer")], "interactiveMode": "Never"}
+    user.kubeconfig.write_text(yaml.safe_dump({**content, "users": [{**content["users"][0], "user": {"exec": asked}}]}))
+
+    assert "no snapshots in namespace" in user("list").stderr
+
+
+def test_all_namespaces_are_listed_with_theirs(claims: Claims, program: Given, everybody: Connection) -> None:
+    claims.bind("data")
+    program("create")("create", "data", "--name", "cut")
+
+    found = listing.list_snapshots(everybody, everywhere=True)
+
+    assert (claims.kubectl.namespace, "cut") in {(one.snapshot.namespace, one.snapshot.name) for one in found}

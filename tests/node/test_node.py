@@ -64,6 +64,16 @@ def test_our_image_has_our_program_and_what_it_calls(pods: Pods) -> None:
     assert "rsync  version" in pods.output("rsync", "rsync", "--version", image=VOLREWIND)
 
 
+def test_our_program_speaks_of_the_namespace_it_runs_in(pods: Pods, account: Callable[..., str]) -> None:
+    reader = account(
+        PolicyRule(apiGroups=["snapshot.storage.k8s.io"], resources=["volumesnapshots"], verbs=["list", "watch"])
+    )
+
+    said = pods.output("lister", "volrewind", "list", image=VOLREWIND, account=reader)
+
+    assert f"no snapshots in namespace '{pods.namespace}'" in said
+
+
 @pytest.mark.parametrize("name", SIDECARS)
 def test_a_sidecar_runs_from_its_image(pods: Pods, name: str) -> None:
     assert pods.output(name, f"/{name}", "--version", image=sidecar(name)).startswith(f"/{name} ")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import click
 
-from volrewind.cli.clusters import Where, cluster_options, connected
+from volrewind.cli.clusters import Where, cluster_options, connected, is_about_cluster
 from volrewind.cli.commands import command, option
 from volrewind.cli.extras import needs_extra
 from volrewind.cli.output import Column, emit, output_option, size_of
+from volrewind.errors import UsageError
 from volrewind.services.documents import Document
 
 _COLUMNS = (
@@ -35,6 +36,8 @@ def methods_command(claims: tuple[str, ...], selector: str, where: Where, output
         from volrewind.services.claims.choosing import methods
         from volrewind.services.claims.documents import offers_document
 
+    if claims and not is_about_cluster(where, claims):
+        raise UsageError(f"{claims[0]!r} is on this host, where `volrewind create` chooses and says why")
     with connected(where) as cluster:
         found = methods(cluster, claims, labels=selector, everywhere=where.everywhere)
     columns = (Column("NAMESPACE", lambda one: one["namespace"]), *_COLUMNS) if where.everywhere else _COLUMNS

@@ -74,5 +74,5 @@ def _fail(failed: Sequence[VolrewindError], total: int) -> None:
         return
     if total == 1:
         raise failed[0]
-    said = "; ".join(error.message for error in failed)
+    said = "; ".join(dict.fromkeys(error.message for error in failed))
     raise SomeFailed(f"{len(failed)} of {total} claims have no ready snapshot: {said}", hint=failed[0].hint)

@@ -95,6 +95,8 @@ def is_about_cluster(where: Where, targets: Sequence[str] = (), *, local: bool =
     Raises:
         UsageError: claims and what is on a host are named together, or what was said of a cluster does not fit.
     """
+    if targets and where.everywhere:
+        raise UsageError("-A is every claim of every namespace; name claims with -n, or none with -A")
     claims = [target for target in targets if is_claim(target)]
     if local and (where.is_said or claims):
         raise UsageError("--local is about this host; claims and namespaces are a cluster's")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from types import MappingProxyType
 from typing import Any  # what lightkube gives: classes of objects, made when they are needed
 
 import httpx2
@@ -12,16 +11,19 @@ from lightkube import Client
 
 from volrewind.clock import Clock
 from volrewind.cluster import kinds
+from volrewind.cluster.credentials import PluginAuth, certified
 from volrewind.cluster.failures import said_plainly
-from volrewind.cluster.kubeconfig import found_config
+from volrewind.cluster.kubeconfig import found_access
+from volrewind.cluster.outside import Outside
 from volrewind.cluster.requests import EVERYWHERE, Requests, place_of
 from volrewind.cluster.rights import Right
-from volrewind.errors import AlreadyThere, NotFound
+from volrewind.errors import AlreadyThere, NotFound, Unreachable
 
 FIELD_MANAGER = "volrewind"
 _AT_ONCE = 500  # objects in one answer; kubectl's chunk size
 _TIMEOUT_SECONDS = 30.0  # of one request; what takes longer is waited for by asking again
 _MERGE = "application/merge-patch+json"
+_NOTHING = Outside()
 Manifest = Mapping[str, Any]  # Any: a manifest is a document, whose shape only its kind tells
 
 __all__ = ["EVERYWHERE", "FIELD_MANAGER", "Connection", "connect"]
@@ -76,9 +78,15 @@ class Connection:
 
         Raises:
             AlreadyThere: there is one of its name.
+            Unreachable: the answer was lost, so it may have been made all the same.
         """
-        with self.said("create", kind, namespace, manifest["metadata"].get("name", "")):
-            return self.requests.send("POST", kind, namespace, body=_whole(kind, manifest), params=_dry(dry_run))
+        try:
+            with self.said("create", kind, namespace, manifest["metadata"].get("name", "")):
+                return self.requests.send("POST", kind, namespace, body=_whole(kind, manifest), params=_dry(dry_run))
+        except Unreachable as error:
+            raise Unreachable(
+                error.message, hint="it may have been made all the same: look before you try again"
+            ) from error
 
     def change(
         self, kind: Any, name: str, patch: Manifest, namespace: str = "", *, uid: str = "", version: str = ""
@@ -166,23 +174,33 @@ class Connection:
 def connect(
     clock: Clock,
     *,
-    variables: Mapping[str, str] = MappingProxyType({}),
     kubeconfig: str = "",
     context: str = "",
     namespace: str = "",
-    otherwise: Callable[[], str] = lambda: "",
+    outside: Outside = _NOTHING,
 ) -> Iterator[Connection]:
     """Give a connection while the block runs; nothing is asked of the cluster yet.
 
-    The cluster is the one that `found_config` finds; `namespace` wins over the context's.
+    The cluster is the one that `found_access` finds; `namespace` wins over the context's.
 
     Raises:
         UsageError: there is no kubeconfig, or it has no such context.
+        Denied: a program should say who we are, and does not.
     """
-    config = found_config(variables, kubeconfig=kubeconfig, context=context, otherwise=otherwise)
-    client = Client(config=config, field_manager=FIELD_MANAGER, timeout=httpx2.Timeout(_TIMEOUT_SECONDS))
+    access = found_access(outside, kubeconfig=kubeconfig, context=context)
+    status = access.plugin.ask() if access.plugin else None
+    config = access.config._replace(user=certified(status)) if status else access.config
+    client = Client(
+        config=config,
+        field_manager=FIELD_MANAGER,
+        timeout=httpx2.Timeout(_TIMEOUT_SECONDS),
+        proxy=access.proxy or None,
+    )
     try:
-        yield Connection(client, clock, namespace)
+        connection = Connection(client, clock, namespace)
+        if access.plugin and status:
+            connection.requests.sign(PluginAuth(access.plugin, status, clock))
+        yield connection
     finally:
         client.close()
 

@@ -32,6 +32,10 @@ class Requests:
         self._http: httpx2.Client = client._client._client  # with the cluster's address, and who we are
         self._clock = clock
 
+    def sign(self, auth: httpx2.Auth) -> None:
+        """Let this say who we are, from now on."""
+        self._http.auth = auth
+
     def send(
         self,
         method: str,

@@ -9,6 +9,7 @@ import msgspec
 from volrewind.model.claim import StoredClaim
 from volrewind.model.claim_snapshot import SnapshotClass
 
+OF_SINGLE_CLASS = "one after the other, since a class for single snapshots was asked for"
 NO_CONTROLLER = "one after the other, since no snapshot controller here takes up groups"
 
 

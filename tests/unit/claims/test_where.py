@@ -7,10 +7,16 @@ from typing import Any
 
 import pytest
 import yaml
+from lightkube.config.kubeconfig import SingleConfig
 
-from volrewind.cluster.kubeconfig import found_config
+from volrewind.cluster.kubeconfig import found_access
+from volrewind.cluster.outside import Outside
 from volrewind.cluster.where import is_set_up
 from volrewind.errors import UsageError
+
+
+def found_config(variables: dict[str, str], **wanted: str) -> SingleConfig:
+    return found_access(Outside(variables), **wanted).config
 
 
 def kubeconfig(path: Path, name: str, *, current: bool = True, user: bool = True, **more: Any) -> Path:
@@ -57,8 +63,9 @@ def test_a_file_that_is_named_wins_over_the_environment(tmp_path: Path) -> None:
 
 
 def test_microk8s_is_asked_when_nothing_else_is_there(tmp_path: Path) -> None:
-    said = kubeconfig(tmp_path / "a", "microk8s").read_text()
-    assert found_config({"HOME": str(tmp_path)}, otherwise=lambda: said).context_name == "microk8s"
+    said = {("/snap/bin/microk8s", "config"): kubeconfig(tmp_path / "a", "microk8s").read_text()}
+    outside = Outside({"HOME": str(tmp_path)}, "/snap/bin/microk8s", lambda argv, _: said[tuple(argv)])
+    assert found_access(outside).config.context_name == "microk8s"
 
 
 def test_a_cluster_without_a_user_is_fine(tmp_path: Path) -> None:
@@ -82,3 +89,20 @@ def test_nothing_at_all_is_said_with_how_to_name_one(tmp_path: Path) -> None:
         found_config({"HOME": str(tmp_path)})
     assert "--kubeconfig" in refused.value.hint
     assert not is_set_up({"HOME": str(tmp_path)})
+
+
+def test_what_kubectl_does_and_we_cannot_is_said(tmp_path: Path) -> None:
+    file = kubeconfig(tmp_path / "a", "one")
+    content = yaml.safe_load(file.read_text())
+    content["clusters"][0]["cluster"]["tls-server-name"] = "other"
+    file.write_text(yaml.safe_dump(content))
+    with pytest.raises(UsageError, match="tls-server-name"):
+        found_config({}, kubeconfig=str(file))
+
+
+def test_a_proxy_is_the_clusters_own(tmp_path: Path) -> None:
+    file = kubeconfig(tmp_path / "a", "one")
+    content = yaml.safe_load(file.read_text())
+    content["clusters"][0]["cluster"]["proxy-url"] = "http://127.0.0.1:3128"
+    file.write_text(yaml.safe_dump(content))
+    assert found_access(Outside(), kubeconfig=str(file)).proxy == "http://127.0.0.1:3128"

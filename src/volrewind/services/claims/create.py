@@ -17,7 +17,7 @@ from volrewind.model.claim_snapshot import ClaimSnapshot
 from volrewind.model.labels import CONSISTENCY, MANAGED_BY, MANAGER, NOTE, ORIGIN, PURPOSE
 from volrewind.model.names import check_name, snapshot_name
 from volrewind.model.snapshot import Consistency, Purpose
-from volrewind.plan.grouping import NO_CONTROLLER, Way
+from volrewind.plan.grouping import NO_CONTROLLER, OF_SINGLE_CLASS, Way
 from volrewind.plan.methods import Offer, choose_method
 from volrewind.services.claims import choosing, together
 from volrewind.services.claims.together import Group
@@ -97,7 +97,7 @@ def _wanted(cluster: Connection, request: CreateRequest) -> list[Claim]:
 def _way(cluster: Connection, possible: Sequence[StoredClaim], request: CreateRequest) -> Way:
     if request.together is False or (request.together is None and not request.app):
         return Way(False, "")
-    found = together.way(cluster, possible)
+    found = together.way(cluster, possible) if not request.snapshot_class else Way(False, OF_SINGLE_CLASS)
     if request.together and not found.is_together:
         raise NotSupported(f"these claims cannot be cut at one moment: {found.reason}")
     return found
@@ -122,7 +122,7 @@ class _Work:
                 self.possible.append((claim, offer))
 
     def take_together(self, way: Way) -> bool:
-        """Tell whether a group was taken; not, when it turns out that nobody does groups here."""
+        """Tell whether that was it; not, when it turns out that nobody does groups here."""
         group = Group(
             self._group_name(),
             tuple(one for one, _ in self.possible),
@@ -130,7 +130,14 @@ class _Work:
             {one.claim.name: notes_of(one, self._request) for one, _ in self.possible},
             self._request.deadline_seconds,
         )
-        made = together.take_together(self._cluster, group, way)
+        try:
+            made = together.take_together(self._cluster, group, way)
+        except Interrupted:
+            raise
+        except VolrewindError as error:
+            for claim, _ in self.possible:
+                self._note(Asked(claim.claim, error=error))
+            return True
         if made is None:
             return False
         for claim, offer in self.possible:

@@ -53,17 +53,25 @@ def take_together(cluster: Connection, group: Group, way: Way) -> dict[str, Clai
         TimedOut: they were not cut in time; the group stays, and the message says what its driver says.
         Interrupted: the user stopped; the group stays.
     """
+    try:
+        uid = _made(cluster, group, way)
+        return None if uid is None else _cut(cluster, group, way, uid)
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"interrupted; the cluster goes on with group {group.name!r}, if it was made", hint=_left(group.name)
+        ) from None
+
+
+def _made(cluster: Connection, group: Group, way: Way) -> str | None:
+    """Return the uid of the group, once its claims were found; None when nobody does groups here."""
     namespace, label = group.claims[0].claim.namespace, hashlib.sha256(group.name.encode()).hexdigest()[:32]
     claims = [one.claim for one in group.claims]
     try:
         groups.be_labelled(cluster, claims, TOGETHER, label)
         uid = groups.make_group(cluster, way.version, namespace, _manifest(group, way, label))
-        if not _is_taken_up(cluster, way.version, namespace, group.name, uid):
-            return None
+        return uid if _is_taken_up(cluster, way.version, namespace, group.name, uid) else None
     finally:
         groups.be_labelled(cluster, claims, TOGETHER, None)
-    cut = _cut(cluster, group, way, uid)
-    return {claim.name: _ours(cluster, group, claim.name, cut[claim.name]) for claim in claims}
 
 
 def _manifest(group: Group, way: Way, label: str) -> dict[str, object]:
@@ -85,30 +93,24 @@ def _is_taken_up(cluster: Connection, version: str, namespace: str, name: str, u
             raise TimedOut(f"group {name!r} is not cut: {explained(trouble).message}", hint=_left(name)) from error
         cluster.delete(kinds.group(version), name, namespace, uid=uid)
         return False
-    except KeyboardInterrupt:
-        raise _interrupted(name) from None
     return True
 
 
 def _cut(cluster: Connection, group: Group, way: Way, uid: str) -> dict[str, ClaimSnapshot]:
-    """Return the members by the names of their claims."""
-    namespace, count = group.claims[0].claim.namespace, len(group.claims)
+    """Return the members by the names of their claims, with our labels and notes."""
+    namespace, count, seconds = group.claims[0].claim.namespace, len(group.claims), group.deadline_seconds
     try:
-        found = groups.members(
-            cluster, namespace, uid, count, f"group {group.name!r}", deadline_seconds=group.deadline_seconds
-        )
+        found = groups.members(cluster, namespace, uid, count, f"group {group.name!r}", deadline_seconds=seconds)
     except TimedOut as error:
         trouble = groups.trouble_of(cluster, way.version, namespace, group.name)
         reason = explained(trouble).message if trouble else "its driver has said nothing yet"
         raise TimedOut(f"group {group.name!r} is not cut: {reason}", hint=_left(group.name)) from error
-    except KeyboardInterrupt:
-        raise _interrupted(group.name) from None
     cut = {one.claim: one for one in found}
     if missing := [one.claim.name for one in group.claims if one.claim.name not in cut]:
         raise VolrewindError(
             f"group {group.name!r} is cut, and none of its snapshots says it is of {', '.join(missing)}"
         )
-    return cut
+    return {name: _ours(cluster, group, name, member) for name, member in cut.items()}
 
 
 def _ours(cluster: Connection, group: Group, claim: str, member: ClaimSnapshot) -> ClaimSnapshot:
@@ -116,10 +118,6 @@ def _ours(cluster: Connection, group: Group, claim: str, member: ClaimSnapshot) 
     notes = {**group.annotations[claim], CLAIM: claim}
     patch = {"metadata": {"labels": group.labels, "annotations": notes}}
     return snapshot_of(cluster.change(kinds.SNAPSHOT, member.name, patch, member.namespace, uid=member.uid))
-
-
-def _interrupted(name: str) -> Interrupted:
-    return Interrupted(f"interrupted; the cluster goes on with group {name!r}", hint=_left(name))
 
 
 def _left(name: str) -> str:
