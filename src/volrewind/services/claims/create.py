@@ -2,49 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
-from volrewind.cluster import applications, claims, kinds
+from volrewind.cluster import applications, claims
 from volrewind.cluster.client import Connection
-from volrewind.cluster.values import snapshot_of
-from volrewind.errors import AlreadyThere, Interrupted, NotFound, NotSupported, UsageError, VolrewindError
+from volrewind.errors import Interrupted, NotFound, NotSupported, UsageError, VolrewindError
 from volrewind.model.application import parse_application
 from volrewind.model.claim import Claim, StoredClaim
-from volrewind.model.claim_origin import origin_note
 from volrewind.model.claim_snapshot import ClaimSnapshot
-from volrewind.model.labels import CONSISTENCY, MANAGED_BY, MANAGER, NOTE, ORIGIN, PURPOSE
 from volrewind.model.names import check_name, snapshot_name
-from volrewind.model.snapshot import Consistency, Purpose
 from volrewind.plan.grouping import NO_CONTROLLER, OF_SINGLE_CLASS, Way
 from volrewind.plan.methods import Offer, choose_method
 from volrewind.services.claims import choosing, together
+from volrewind.services.claims.making import CreateRequest, labels_of, make_snapshot, notes_of
 from volrewind.services.claims.together import Group
 
 __all__ = ["Asked", "Connection", "CreateRequest", "create", "names_of"]
-
-_TRIES = 10  # names for one claim in one second
-
-
-class CreateRequest(msgspec.Struct, frozen=True):
-    """What `create` was asked for: claims by name or by labels, or those of a workload (`app`, e.g. `statefulset/db`).
-
-    `together` wants all cut at one moment, or (False) one after the other; None: those of a workload at one moment where
-    that can be. `name` is for one claim, or for a group. `deadline_seconds` is how long a group may take to be cut.
-    """
-
-    claims: tuple[str, ...] = ()
-    selector: str = ""
-    app: str = ""
-    together: bool | None = None
-    name: str = ""
-    snapshot_class: str = ""
-    method: str = ""
-    note: str = ""
-    labels: Mapping[str, str] = msgspec.field(default_factory=dict)
-    purpose: Purpose = Purpose.MANUAL
-    deadline_seconds: float = 300.0
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -77,10 +52,11 @@ def create(
     work = _Work(cluster, request, asked)
     work.choose(chosen)
     way = _way(cluster, [one for one, _ in work.possible], request)
-    if request.name and len(chosen) > 1 and not way.is_together:
+    if way.is_together and work.take_together(way):
+        return work.done
+    if request.name and len(chosen) > 1:
         raise UsageError("--name is for one claim", hint="leave it out: each snapshot gets a name of its own")
-    if not (way.is_together and work.take_together(way)):
-        work.take_one_by_one(NO_CONTROLLER if way.is_together else way.reason)
+    work.take_one_by_one(NO_CONTROLLER if way.is_together else way.reason)
     return work.done
 
 
@@ -152,18 +128,15 @@ class _Work:
         return snapshot_name(base, self._cluster.clock.now())
 
     def take_one_by_one(self, way: str) -> None:
-        left = list(self.possible)
-        try:
-            while left:
-                claim, offer = left[0]
+        for claim, offer in self.possible:
+            try:
                 self._note(self._taken(claim, offer, way))
-                left.pop(0)
-        except KeyboardInterrupt:
-            raise self._interrupted(left[0][0].claim) from None
+            except KeyboardInterrupt:
+                raise self._interrupted(claim.claim) from None
 
     def _taken(self, claim: StoredClaim, offer: Offer, way: str) -> Asked:
         try:
-            return Asked(claim.claim, _made(self._cluster, claim, offer, self._request), offer, way=way)
+            return Asked(claim.claim, make_snapshot(self._cluster, claim, offer, self._request), offer, way=way)
         except VolrewindError as error:
             return Asked(claim.claim, error=error)
 
@@ -175,45 +148,6 @@ class _Work:
         names = ", ".join(names_of(self.done)) or "no snapshot"
         said = f"interrupted; {names} was asked for, and perhaps one of claim {claim.name!r}"
         return Interrupted(said, hint="`volrewind list` shows what there is")
-
-
-def _made(cluster: Connection, claim: StoredClaim, offer: Offer, request: CreateRequest) -> ClaimSnapshot:
-    """Make the VolumeSnapshot; a name of its own that is taken already gets a number."""
-    if request.name:
-        return _make(cluster, claim, check_name(request.name, "snapshot name"), offer, request)
-    now, taken = cluster.clock.now(), set[str]()
-    for _ in range(_TRIES):
-        name = snapshot_name(claim.claim.name, now, taken)
-        try:
-            return _make(cluster, claim, name, offer, request)
-        except AlreadyThere:
-            taken.add(name)
-    raise AlreadyThere(f"{_TRIES} snapshots of claim {claim.claim.name!r} were taken this very second")
-
-
-def _make(cluster: Connection, claim: StoredClaim, name: str, offer: Offer, request: CreateRequest) -> ClaimSnapshot:
-    manifest = manifest_of(claim, name, offer.snapshot_class, request)
-    return snapshot_of(cluster.make(kinds.SNAPSHOT, manifest, claim.claim.namespace))
-
-
-def manifest_of(claim: StoredClaim, name: str, snapshot_class: str, request: CreateRequest) -> dict[str, object]:
-    """Return the VolumeSnapshot of a claim; its class is left to the cluster when it is ""."""
-    by_class = {"volumeSnapshotClassName": snapshot_class} if snapshot_class else {}
-    return {
-        "metadata": {"name": name, "labels": labels_of(request), "annotations": notes_of(claim, request)},
-        "spec": {**by_class, "source": {"persistentVolumeClaimName": claim.claim.name}},
-    }
-
-
-def labels_of(request: CreateRequest) -> dict[str, str]:
-    """Return the labels of every snapshot that was asked for; ours cannot be overwritten."""
-    return {**request.labels, MANAGED_BY: MANAGER, PURPOSE: request.purpose.value}
-
-
-def notes_of(claim: StoredClaim, request: CreateRequest) -> dict[str, str]:
-    """Return the annotations of a claim's snapshot."""
-    notes = {CONSISTENCY: Consistency.CRASH.value, NOTE: request.note, ORIGIN: origin_note(claim)}
-    return {key: value for key, value in notes.items() if value}
 
 
 def names_of(asked: Sequence[Asked]) -> list[str]:
