@@ -14,6 +14,7 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rena
     `nodes` are the only ones its volume could be used on; empty for any.
     """
 
+    uid: str = ""
     storage_class: str = ""
     size_bytes: int = 0
     access_modes: tuple[str, ...] = ()
@@ -25,6 +26,7 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rena
 def origin_of(claim: StoredClaim) -> Origin:
     """Return what a claim is like now."""
     return Origin(
+        uid=claim.claim.uid,
         storage_class=claim.claim.storage_class,
         size_bytes=max(claim.claim.size_bytes or 0, claim.claim.requested_bytes),
         access_modes=claim.claim.access_modes,

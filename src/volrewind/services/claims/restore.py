@@ -82,16 +82,21 @@ def basis_of(cluster: Connection, snapshot: ClaimSnapshot, taken: frozenset[str]
 def _source(cluster: Connection, snapshot: ClaimSnapshot) -> StoredClaim | None:
     """Return the claim that has the name of the one that was cut; None when there is none.
 
-    Where the content may not be read the claim is all that tells the driver. Then it must be the very one that was cut: one
-    that was there before the snapshot was asked for is.
+    Where the content may not be read the claim is all that tells the driver. Then it must be the very one that was cut.
     """
     try:
         found = claims.claim(cluster, snapshot.namespace, snapshot.source) if snapshot.source else None
     except NotFound:
         return None
-    if found is None or (snapshot.content is None and found.created >= snapshot.created):
+    if found is None or (snapshot.content is None and not _was_cut(found, snapshot)):
         return None
     return claims.with_storage(cluster, [found])[0]
+
+
+def _was_cut(claim: Claim, snapshot: ClaimSnapshot) -> bool:
+    """Tell whether it is this claim that was cut: the snapshot says so, or the claim was there before that was asked for."""
+    noted = noted_origin(snapshot)
+    return claim.created < snapshot.created or (noted is not None and noted.uid == claim.uid)
 
 
 def restore(cluster: Connection, snapshot: ClaimSnapshot, request: RestoreRequest) -> Restored:
