@@ -117,18 +117,29 @@ class Connection:
         return True
 
     def delete(
-        self, kind: Any, name: str, namespace: str = "", *, uid: str = "", version: str = "", dry_run: bool = False
+        self,
+        kind: Any,
+        name: str,
+        namespace: str = "",
+        *,
+        uid: str = "",
+        version: str = "",
+        dry_run: bool = False,
+        with_owned: bool = False,
     ) -> None:
-        """Ask for an object to be deleted; one that is gone is fine.
+        """Ask for an object to be deleted; one that is gone is fine. What it owns goes too, of a Job only `with_owned`.
 
         Raises:
             Refused: it is no longer the one with this `uid`, or not in this (resource) `version` any more.
         """
         held = {key: value for key, value in (("uid", uid), ("resourceVersion", version)) if value}
-        body = {"preconditions": held} if held else None
+        body = {
+            **({"preconditions": held} if held else {}),
+            **({"propagationPolicy": "Background"} if with_owned else {}),
+        }
         try:
             with self.said("delete", kind, namespace, name):
-                self.requests.send("DELETE", kind, namespace, name, body=body, params=_dry(dry_run))
+                self.requests.send("DELETE", kind, namespace, name, body=body or None, params=_dry(dry_run))
         except NotFound:
             return
 

@@ -43,6 +43,7 @@ DEPLOYMENT = _read(wire.Deployment)
 STATEFUL_SET = _read(wire.StatefulSet)
 DAEMON_SET = _read(wire.DaemonSet)
 POD = _read(wire.Pod)
+JOB = _read(wire.Job)
 
 
 @cache

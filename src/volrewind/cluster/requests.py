@@ -5,7 +5,10 @@ The only module that uses what lightkube keeps to itself, so its version is pinn
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import base64
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any  # what lightkube gives, and documents
 from urllib.parse import quote
 
@@ -80,6 +83,38 @@ class Requests:
                 answer.read()
             _check(answer)
             yield from _split(answer.iter_bytes())
+        finally:
+            answer.close()
+
+    @contextmanager
+    def switched(
+        self,
+        kind: Any,
+        namespace: str,
+        name: str,
+        action: str,
+        params: Sequence[tuple[str, str]],
+        protocols: Sequence[str],
+    ) -> Iterator[tuple[Any, str]]:
+        """Give the connection that an action on an object was switched to a websocket on, and the protocol chosen for it."""
+        key = base64.b64encode(os.urandom(16)).decode()  # RFC 6455, section 4.1
+        headers = {
+            "Connection": "Upgrade",
+            "Upgrade": "websocket",
+            "Sec-WebSocket-Version": "13",
+            "Sec-WebSocket-Key": key,
+            "Sec-WebSocket-Protocol": ", ".join(protocols),
+        }
+        path = f"{_path(kind, namespace, name)}/{action}"
+        answer = self._http.send(
+            self._http.build_request("GET", path, params=tuple(params), headers=headers), stream=True
+        )
+        try:
+            if answer.status_code != httpx2.codes.SWITCHING_PROTOCOLS:
+                answer.read()
+                _check(answer)
+                raise httpx2.RemoteProtocolError(f"it answered {answer.status_code} and did not switch to a websocket")
+            yield answer.extensions["network_stream"], answer.headers.get("sec-websocket-protocol", "")
         finally:
             answer.close()
 

@@ -198,8 +198,23 @@ class _Volume(msgspec.Struct, rename="camel"):
     ephemeral: dict[str, Any] | None = None  # Any: a template, of which only that it is there matters
 
 
+class _Mount(msgspec.Struct, rename="camel"):
+    name: str = ""
+    mount_path: str = ""
+    sub_path: str = ""
+    sub_path_expr: str = ""
+    read_only: bool = False
+
+
+class _Container(msgspec.Struct, rename="camel"):
+    name: str = ""
+    image: str = ""
+    volume_mounts: tuple[_Mount, ...] = ()
+
+
 class _PodSpec(msgspec.Struct, rename="camel"):
     node_name: str = ""
+    containers: tuple[_Container, ...] = ()
     volumes: tuple[_Volume, ...] = ()
 
 
@@ -243,8 +258,31 @@ class Event(Thing, rename="camel"):
     event_time: datetime | None = None
 
 
-class _PodStatus(msgspec.Struct):
+class _Waiting(msgspec.Struct):
+    reason: str = ""
+    message: str = ""
+
+
+class _ContainerState(msgspec.Struct):
+    waiting: _Waiting | None = None
+
+
+class _ContainerStatus(msgspec.Struct):
+    state: _ContainerState = msgspec.field(default_factory=_ContainerState)
+
+
+class _Condition(msgspec.Struct):
+    type: str = ""
+    status: str = ""
+    message: str = ""
+
+
+class _PodStatus(msgspec.Struct, rename="camel"):
     phase: str = "Pending"
+    reason: str = ""
+    message: str = ""
+    conditions: tuple[_Condition, ...] = ()
+    container_statuses: tuple[_ContainerStatus, ...] = ()
 
 
 class Pod(Thing, rename="camel"):
@@ -252,6 +290,10 @@ class Pod(Thing, rename="camel"):
 
     spec: _PodSpec = msgspec.field(default_factory=_PodSpec)
     status: _PodStatus = msgspec.field(default_factory=_PodStatus)
+
+
+class Job(Thing, rename="camel"):
+    """A Pod that is run to its end."""
 
 
 class _Allowed(msgspec.Struct):
@@ -290,4 +332,5 @@ PLACES: dict[type[Thing], Place] = {
     SelfSubjectAccessReview: Place("authorization.k8s.io", "v1", "SelfSubjectAccessReview", "selfsubjectaccessreviews"),
     Event: Place("", "v1", "Event", "events", True),
     Pod: Place("", "v1", "Pod", "pods", True),
+    Job: Place("batch", "v1", "Job", "jobs", True),
 }
