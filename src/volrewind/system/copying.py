@@ -10,7 +10,7 @@ import errno
 import fcntl
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -36,31 +36,82 @@ def copy_out(root: Path, relative: str, target: Path, *, overwrite: bool = False
         NoSpace: the target's file system is full; nothing is left of the copy.
     """
     with found_inside(root, relative, follow=False) as found:
-        place = _place(found, target)
-        if found.kind is FileKind.DIRECTORY:
-            _check_free(place, "a directory is never overwritten")
-            _copy_directory(found.fd, place)
-        else:
-            _copy_single(found, place, overwrite=overwrite)
+        place = place_for(found.names[-1] if found.names else "", target)
+        copy_to(found, place, overwrite=overwrite)
         return place
+
+
+def copy_to(found: Found, place: Path, *, overwrite: bool = False) -> None:
+    """Copy something to exactly `place`; raises as `copy_out`."""
+
+    def copied(workshop: Path) -> None:
+        if found.kind is FileKind.DIRECTORY:
+            _copy(f"/proc/{os.getpid()}/fd/{found.fd}/.", workshop)
+        else:
+            name = found.names[-1]
+            _copy(f"/proc/{os.getpid()}/fd/{found.directory_fd}/{name}", workshop / name)
+
+    bring(found.names[-1] if found.names else "", found.kind, place, copied, overwrite=overwrite)
 
 
 def copy_tree(source: Path, target: Path) -> None:
     """Copy a whole directory to `target`, which must not exist; raises as `copy_out`."""
     with found_inside(source, "") as found:
         _check_parent(target)
-        _check_free(target, "nothing is ever overwritten")
-        _copy_directory(found.fd, target)
+        copy_to(found, target)
 
 
-def _place(found: Found, target: Path) -> Path:
-    """Return where the copy goes."""
+def place_for(name: str, target: Path) -> Path:
+    """Return where something called `name` ("" for the top of a tree) goes when it is brought to `target`.
+
+    Raises:
+        AlreadyThere: it has no name, and the target is a directory.
+        NotFound: the target's directory does not exist.
+    """
     if not target.is_dir():
         _check_parent(target)
         return target
-    if not found.names:
+    if not name:
         raise AlreadyThere(f"{str(target)!r} exists", hint="name a directory that does not exist yet")
-    return target / found.names[-1]
+    return target / name
+
+
+def bring(name: str, kind: FileKind, place: Path, fill: Callable[[Path], None], *, overwrite: bool = False) -> None:
+    """Put something at `place`, whole or not at all.
+
+    `fill` is given an empty directory beside it: it brings a directory's content there, and anything else under its `name`.
+
+    Raises:
+        AlreadyThere: the place is taken, and `overwrite` was not said, or one of both is a directory.
+        NoSpace: the file system is full; nothing is left.
+    """
+    if kind is FileKind.DIRECTORY:
+        _check_free(place, "a directory is never overwritten")
+    elif not overwrite:
+        _check_free(place, "nothing is overwritten unless asked")
+    elif place.is_dir() and not place.is_symlink():
+        raise AlreadyThere(f"{str(place)!r} is a directory, and a directory is never overwritten")
+    with _workshop(place) as workshop:
+        try:
+            fill(workshop)
+        except ToolFailed as error:
+            raise _understood(error, place) from error
+        _put(workshop, name, kind, place, overwrite=overwrite)
+    sync_directory(place.parent)
+
+
+def _put(workshop: Path, name: str, kind: FileKind, place: Path, *, overwrite: bool) -> None:
+    if kind is FileKind.DIRECTORY:
+        sync_file_system(workshop)
+        _rename(workshop, place)
+        return
+    copy = workshop / name
+    if kind is FileKind.FILE:
+        _sync_file(copy)
+    if overwrite:
+        copy.replace(place)
+    else:
+        _rename(copy, place)
 
 
 def _check_parent(target: Path) -> None:
@@ -75,31 +126,6 @@ def _check_free(place: Path, why: str) -> None:
         raise AlreadyThere(f"{str(place)!r} exists, and {why}", hint="choose another place")
 
 
-def _copy_directory(fd: int, place: Path) -> None:
-    with _workshop(place) as workshop:
-        _copy(f"/proc/{os.getpid()}/fd/{fd}/.", workshop, place)
-        sync_file_system(workshop)
-        _rename(workshop, place)
-    sync_directory(place.parent)
-
-
-def _copy_single(found: Found, place: Path, *, overwrite: bool) -> None:
-    if not overwrite:
-        _check_free(place, "nothing is overwritten unless asked")
-    elif place.is_dir() and not place.is_symlink():
-        raise AlreadyThere(f"{str(place)!r} is a directory, and a directory is never overwritten")
-    with _workshop(place) as workshop:
-        copy = workshop / "copy"
-        _copy(f"/proc/{os.getpid()}/fd/{found.directory_fd}/{found.names[-1]}", copy, place)
-        if found.kind is FileKind.FILE:
-            _sync_file(copy)
-        if overwrite:
-            copy.replace(place)
-        else:
-            _rename(copy, place)
-    sync_directory(place.parent)
-
-
 def copy_command(source: str, target: Path, *, as_root: bool) -> tuple[str, ...]:
     """Return the command that makes `target` a copy of `source`; a directory that is there gets its content.
 
@@ -112,11 +138,8 @@ def copy_command(source: str, target: Path, *, as_root: bool) -> tuple[str, ...]
     return ("cp", *kept, *shared, "--", source, str(target))
 
 
-def _copy(source: str, target: Path, place: Path) -> None:
-    try:
-        run(copy_command(source, target, as_root=os.geteuid() == 0), timeout_seconds=None)
-    except ToolFailed as error:
-        raise _understood(error, place) from error
+def _copy(source: str, target: Path) -> None:
+    run(copy_command(source, target, as_root=os.geteuid() == 0), timeout_seconds=None)
 
 
 def _understood(error: ToolFailed, place: Path) -> VolrewindError:

@@ -6,6 +6,8 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import MappingProxyType
+from typing import IO, BinaryIO
 
 import msgspec
 
@@ -13,6 +15,7 @@ from volrewind.errors import TimedOut, ToolFailed
 from volrewind.system.files import held_locks
 
 DEFAULT_TIMEOUT_SECONDS = 600.0
+_MOST_COMPLAINTS_BYTES = 1 << 16
 _SBIN = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 
 
@@ -51,13 +54,7 @@ def run(
     """
     import subprocess  # not at the top: `list` of a mounted pool runs no program
 
-    program = find(str(argv[0]))
-    if program is None:
-        raise ToolFailed(
-            f"program {str(argv[0])!r} is not installed",
-            hint=f"install {package_of(str(argv[0]))!r} with your package manager",
-        )
-    command = [program, *map(str, argv[1:])]
+    command = _command(argv)
     target = stdout_path.open("xb") if stdout_path else subprocess.PIPE
     try:
         done = subprocess.run(
@@ -66,7 +63,7 @@ def run(
             stdout=target,
             stderr=subprocess.PIPE,
             timeout=timeout_seconds,
-            env={**os.environ, "LC_ALL": "C.UTF-8", **(environment or {})},
+            env=_environment(environment or {}),
             cwd=cwd,
             pass_fds=held_locks(),
             check=False,
@@ -80,6 +77,20 @@ def run(
     if finished.code not in ok:
         raise ToolFailed(f"{_shown(argv)} ended with code {finished.code}: {_last_words(finished)}")
     return finished
+
+
+def _command(argv: Sequence[str | Path]) -> list[str]:
+    program = find(str(argv[0]))
+    if program is None:
+        raise ToolFailed(
+            f"program {str(argv[0])!r} is not installed",
+            hint=f"install {package_of(str(argv[0]))!r} with your package manager",
+        )
+    return [program, *map(str, argv[1:])]
+
+
+def _environment(more: Mapping[str, str] = MappingProxyType({})) -> dict[str, str]:
+    return {**os.environ, "LC_ALL": "C.UTF-8", **more}
 
 
 @contextmanager
@@ -116,6 +127,53 @@ def companion(argv: Sequence[str | Path]) -> Iterator[tuple[Callable[[str], None
         into.close()
         program.wait()
         out.close()
+
+
+@contextmanager
+def fed(argv: Sequence[str | Path]) -> Iterator[Callable[[bytes], object]]:
+    """Run a program whose input the block writes, by what is given; it is waited for at the end, or killed when the block fails.
+
+    Raises:
+        ToolFailed: it is not installed, or did not end well.
+    """
+    import subprocess
+
+    with _complaints() as complaints:
+        program = subprocess.Popen(_command(argv), stdin=subprocess.PIPE, stderr=complaints, env=_environment())
+        assert program.stdin is not None  # a pipe, as asked for
+        try:
+            with suppress(BrokenPipeError):  # then its own end says why
+                yield program.stdin.write
+                program.stdin.close()
+        except BaseException:
+            program.kill()
+            raise
+        finally:
+            with suppress(BrokenPipeError):
+                program.stdin.close()
+            code = program.wait()
+        _check_end(argv, code, complaints)
+
+
+def output_of(argv: Sequence[str | Path], out: BinaryIO) -> None:
+    """Run a program that writes to a file of ours; raises as `fed`."""
+    import subprocess
+
+    with _complaints() as complaints:
+        done = subprocess.run(_command(argv), stdout=out, stderr=complaints, env=_environment(), check=False)
+        _check_end(argv, done.returncode, complaints)
+
+
+def _complaints() -> IO[bytes]:
+    """Return a file in memory: where our image runs there is no place for others."""
+    return os.fdopen(os.memfd_create("complaints"), "w+b")
+
+
+def _check_end(argv: Sequence[str | Path], code: int, complaints: IO[bytes]) -> None:
+    if code:
+        complaints.seek(0)
+        said = Finished(code, "", _text(complaints.read(_MOST_COMPLAINTS_BYTES)))
+        raise ToolFailed(f"{_shown(argv)} ended with code {code}: {_last_words(said)}")
 
 
 _PACKAGES = {

@@ -117,3 +117,17 @@ def parse_maps(content: bytes) -> Iterator[str]:
         if len(fields) == 6 and fields[5].startswith(b"/") and fields[5] != last:
             last = fields[5]
             yield os.fsdecode(last.replace(rb"\012", b"\n"))
+
+
+def others_in_container() -> bool:
+    """Tell whether any other program runs where we do; those that have ended and that nobody has waited for do not."""
+    pids = {int(entry.name) for entry in _PROC.iterdir() if entry.name.isdigit()} - {os.getpid()}
+    return any(_is_running(pid) for pid in pids)
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        _, _, rest = (_PROC / str(pid) / "stat").read_bytes().rpartition(b")")
+    except OSError:  # gone meanwhile
+        return False
+    return not rest.startswith((b" Z", b" X"))
