@@ -3,105 +3,139 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
 
+from volrewind.cli.clusters import Where, cluster_options, is_about_cluster, local_option
 from volrewind.cli.commands import command, option
-from volrewind.cli.output import Column, emit, emit_document, environment, output_option, shown, size_of
+from volrewind.cli.found import print_changes, print_entries
+from volrewind.cli.look_options import Look, look_options
+from volrewind.cli.output import environment, output_option, shown
+from volrewind.errors import UsageError
 from volrewind.services import restores
-from volrewind.services.documents import Document, change_document
-
-_SIGNS = {"added": "+", "removed": "-", "changed": "~"}
 
 
 @command("diff")
 @click.argument("older")
 @click.argument("newer", default="")
+@look_options
+@local_option
+@cluster_options()
 @output_option
-def diff_command(older: str, newer: str, output: str) -> None:
+def diff_command(older: str, newer: str, output: str, where: Where, local: bool, look: Look) -> None:
     """List what was added (+), removed (-) and changed (~) from snapshot OLDER to snapshot NEWER, or to now.
 
     \b
     volrewind diff data-20260101-020000
     volrewind diff data-20260101-020000 data-20260102-020000
+    volrewind diff data-pvc-20260101-020000 -n production
     """
+    if is_about_cluster(where, local=local):
+        from volrewind.cli.claim_looking import diff_of_claims
+
+        diff_of_claims(where, look, older, newer, output)
+        return
     with restores.differences(environment(), older, newer) as changes:
-        if output in ("json", "yaml"):
-            emit_document([change_document(change) for change in changes], output)
-            return
-        counts = dict.fromkeys(_SIGNS, 0)
-        for change in changes:
-            document = change_document(change)
-            counts[document["change"]] += 1
-            click.echo(shown(document["path"]) if output == "name" else _line(document))
-    if output != "name":
-        click.echo(", ".join(f"{count} {kind}" for kind, count in counts.items()), err=True)
-
-
-def _line(document: Document) -> str:
-    old, new = document["oldSizeBytes"], document["newSizeBytes"]
-    sizes = [size_of(size) for size in (old, new) if size is not None]
-    return f"{_SIGNS[document['change']]} {shown(document['path'])}" + (f"   {' -> '.join(sizes)}" if sizes else "")
+        print_changes(changes, output)
 
 
 @command("ls")
 @click.argument("name")
-@click.argument("path", default="/")
+@click.argument("path", default="")
+@look_options
+@local_option
+@cluster_options()
 @output_option
-def ls_command(name: str, path: str, output: str) -> None:
-    """List what PATH holds in snapshot NAME.
+def ls_command(name: str, path: str, output: str, where: Where, local: bool, look: Look) -> None:
+    """List what PATH holds in snapshot NAME; NAME:PATH says both.
 
     \b
     volrewind ls data-20260101-020000 etc
+    volrewind ls data-pvc-20260101-020000:uploads -n production
     """
-    documents: list[Document] = [
-        {
-            "name": entry.name,
-            "kind": entry.kind.value,
-            "mode": f"{entry.mode & 0o7777:04o}",
-            "owner": f"{entry.uid}:{entry.gid}",
-            "sizeBytes": entry.size_bytes,
-            "modified": entry.modified.isoformat(timespec="seconds").replace("+00:00", "Z"),
-            "target": entry.target,
-        }
-        for entry in restores.list_inside(environment(), name, path)
-    ]
-    columns = (
-        Column("MODE", lambda one: one["mode"]),
-        Column("OWNER", lambda one: one["owner"]),
-        Column("KIND", lambda one: one["kind"]),
-        Column("SIZE", lambda one: size_of(one["sizeBytes"])),
-        Column("MODIFIED", lambda one: one["modified"]),
-        Column("NAME", lambda one: one["name"] + (f" -> {one['target']}" if one["target"] else "")),
-    )
-    emit(documents, columns, output, empty=f"{shown(path)} is empty")
+    name, path = _split(name, path)
+    path = path or "/"
+    if is_about_cluster(where, local=local):
+        from volrewind.cli.claim_looking import ls_of_claim
+
+        ls_of_claim(where, look, name, path, output)
+        return
+    print_entries(restores.list_inside(environment(), name, path), path, output)
 
 
 @command("cat")
 @click.argument("name")
-@click.argument("path")
-def cat_command(name: str, path: str) -> None:
-    """Print file PATH of snapshot NAME.
+@click.argument("path", default="")
+@look_options
+@local_option
+@cluster_options()
+def cat_command(name: str, path: str, where: Where, local: bool, look: Look) -> None:
+    """Print file PATH of snapshot NAME; NAME:PATH says both.
 
     \b
     volrewind cat data-20260101-020000 etc/app.conf
+    volrewind cat data-pvc-20260101-020000:app.conf -n production
     """
+    name, path = _split(name, path)
+    if not path:
+        raise UsageError("which file of the snapshot?", hint=f"`volrewind ls {name}` shows them")
+    if is_about_cluster(where, local=local):
+        from volrewind.cli.claim_looking import cat_of_claim
+
+        cat_of_claim(where, look, name, path)
+        return
     restores.read_inside(environment(), name, path, sys.stdout.buffer)
     sys.stdout.buffer.flush()
 
 
 @command("cp")
 @click.argument("name")
-@click.argument("path")
-@click.argument("to", default=".")
+@click.argument("words", nargs=-1)
 @option("--overwrite", is_flag=True, help="Replace a file that is there, in one step.")
-def cp_command(name: str, path: str, to: str, overwrite: bool) -> None:
-    """Bring PATH, a file or folder, back from snapshot NAME to TO, with modes, owners and attributes.
+@option("--to-claim", default="", metavar="CLAIM", help="Copy into this claim of the cluster; TO is a path in it.")
+@look_options
+@local_option
+@cluster_options()
+def cp_command(
+    name: str, words: tuple[str, ...], overwrite: bool, to_claim: str, where: Where, local: bool, look: Look
+) -> None:
+    """Bring a file or folder back from a snapshot, with modes, owners and attributes: cp NAME PATH [TO] or cp NAME:PATH [TO].
+
+    TO is a place on this host, pod/NAME:PATH in the volume of a running Pod, or claim/NAME:PATH.
 
     \b
     volrewind cp data-20260101-020000 etc/app.conf ./app.conf.yesterday
+    volrewind cp data-pvc-20260101-020000:uploads/cat.png pod/web-0:/srv/uploads/ -n production
     """
+    name, path, to = _three(name, words)
+    if is_about_cluster(where, local=local):
+        from volrewind.cli.claim_looking import cp_of_claim
+
+        cp_of_claim(where, look, name, path, f"claim/{to_claim}:{to}" if to_claim else to or ".", overwrite=overwrite)
+        return
+    if to_claim:
+        raise UsageError("--to-claim is about a cluster, and none is set up here")
     here = environment()
-    place = restores.copy_out(here, name, path, here.working_directory / Path(to), overwrite=overwrite)
+    place = restores.copy_out(here, name, path, here.working_directory / Path(to or "."), overwrite=overwrite)
     click.echo(shown(str(place)))
+
+
+def _split(name: str, path: str) -> tuple[str, str]:
+    """Return the snapshot and the path, which may be in one word: no name of a snapshot has a colon."""
+    snapshot, colon, inside = name.partition(":")
+    if not colon:
+        return name, path
+    if path:
+        raise UsageError(f"{name!r} names a path already", hint=f"leave {path!r} out")
+    return snapshot, inside or "/"
+
+
+def _three(name: str, words: Iterable[str]) -> tuple[str, str, str]:
+    """Return the snapshot, the path and where to copy it, "" when nobody said."""
+    snapshot, colon, inside = name.partition(":")
+    rest = [inside or "/", *words] if colon else list(words)
+    if not 1 <= len(rest) <= 2:
+        raise UsageError("cp takes NAME PATH [TO] or NAME:PATH [TO]", hint="`volrewind cp --help` shows examples")
+    return snapshot, rest[0], rest[1] if len(rest) == 2 else ""

@@ -42,6 +42,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "volume": ("volumes", "Make, list, mount, resize and remove volumes of pools."),
     "csi-driver": ("driving", "Serve the pools of this node to Kubernetes."),
 }
+HIDDEN = {"inside": ("inside", "")}  # what our own Pods run
 
 
 class _Lazy(Group):
@@ -51,9 +52,9 @@ class _Lazy(Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
+        if (found := COMMANDS.get(cmd_name) or HIDDEN.get(cmd_name)) is None:
             return None
-        module = import_module(f"volrewind.cli.{COMMANDS[cmd_name][0]}")
+        module = import_module(f"volrewind.cli.{found[0]}")
         command = getattr(module, f"{cmd_name.replace('-', '_')}_command")
         assert isinstance(command, click.Command)
         return command

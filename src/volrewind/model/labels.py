@@ -18,6 +18,7 @@ HOLD = "volrewind.io/hold"  # label of a snapshot that nobody may delete, whatev
 IN_USE = "volrewind.io/"  # what a finalizer of ours begins with: it is on what we still need
 ORIGIN = "volrewind.io/origin"  # annotation of a snapshot: what its claim was like, as JSON
 RESTORED_FROM = "volrewind.io/restored-from"  # annotation of a claim: the uid of the snapshot it began as
+HELPER = "volrewind.io/helper"  # label of what lives as long as a command of ours runs: a Job, its Pod, its claims
 
 # On the records of a pool, which let a lost cluster be told what its volumes and snapshots were called.
 CSI_NAME = "volrewind.io/csi-name"  # what the driver was asked to call it

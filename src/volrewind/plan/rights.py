@@ -86,6 +86,18 @@ GROUPS: dict[str, Rights] = {
         ("restore --bind",),
         namespaced=(Rule("", ("pods",), ("create", "get", "delete")),),
     ),
+    "look": Rights(
+        "look into snapshots by a short-lived Pod, and bring files back",
+        ("ls", "cat", "cp", "diff"),
+        namespaced=(
+            Rule("", ("persistentvolumeclaims",), ("create",)),
+            Rule("batch", ("jobs",), ("create", "delete")),
+            Rule("", ("pods",), _READ),
+            Rule("", ("pods/exec",), ("get", "create")),
+        ),
+        helpful=(Rule("apps", ("daemonsets",), ("get",), named=("csi-driver",)),),
+        includes=("read",),
+    ),
 }
 
 

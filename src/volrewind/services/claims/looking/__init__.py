@@ -1,0 +1,1 @@
+"""Look into snapshots of claims: `ls`, `cat`, `cp`, `diff`."""
