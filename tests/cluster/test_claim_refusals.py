@@ -5,22 +5,12 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Callable
-from pathlib import Path
 
-import httpx2
 import pytest
-from clusters import a_machine
 from csi_driver import Driver
 from lightkube import Client
-from lightkube.types import PatchType
-from served import DELETED, RETAINED, UNSERVED, Claims, Program, token_with
+from served import DELETED, RETAINED, UNSERVED, Claims, Program
 
-from testbed.client import connected
-from testbed.kubeconfig import write_for_bearer
-from testbed.kubectl import Kubectl
-from testbed.place import Kind, Place
-from volrewind.clock import SystemClock, wait_until
-from volrewind.cluster.kinds import VolumeSnapshotContent
 from volrewind.errors import AlreadyThere, Interrupted, NotFound, Refused, TimedOut, UsageError
 
 pytestmark = [pytest.mark.cluster, pytest.mark.root]
@@ -157,36 +147,6 @@ def test_a_snapshot_that_is_deleted_while_it_is_waited_for_is_said(claims: Claim
         code, _ = running.end()
 
     assert (code, "was deleted" in running.said) == (NotFound.exit_code, True), running.said
-
-
-def test_a_wait_outlives_the_api_server(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    with a_machine(Place(tmp_path_factory.mktemp("restarted")), Kind.PLANE) as machine:
-        plane, namespace = machine.plane, "default"
-        with connected(plane.admin) as admin:
-            claims = Claims(Kubectl(plane.binaries.program("kubectl"), plane.admin, namespace))
-            write_for_bearer(tmp_path / "kubeconfig", plane.admin, token_with(admin, namespace, ("create",), []))
-            user = Program(tmp_path / "kubeconfig", namespace)
-            claims.bind_unserved("data")
-            user("create", "data", "--name", "cut", "--no-wait")
-            with user.begun("wait", "cut", "--timeout", "3m") as running:
-                running.tells("cut: ")
-                plane.programs.start_again("kube-apiserver")
-                wait_until(lambda: _is_cut_by_hand(admin), "a cut", clock=SystemClock(), deadline_seconds=120)
-                code, said = running.end()
-
-    assert (code, "ready after" in said) == (0, True), running.said
-
-
-def _is_cut_by_hand(admin: Client) -> bool:
-    """Do what the sidecar of a driver does once a snapshot is cut; not yet, while the API server starts."""
-    try:
-        (content,) = admin.list(VolumeSnapshotContent)
-        status = {"snapshotHandle": "handle", "readyToUse": True, "creationTime": 1, "restoreSize": 1}
-        name, patch = content.metadata.name, {"status": status}
-        admin.patch(VolumeSnapshotContent.Status, name, patch, patch_type=PatchType.MERGE)
-    except httpx2.HTTPError:
-        return False
-    return True
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ from volrewind.cluster.client import Connection
 from volrewind.cluster.groups import API_GROUP
 from volrewind.cluster.values import snapshot_of
 from volrewind.errors import Interrupted, TimedOut, VolrewindError
-from volrewind.model.claim import StoredClaim
+from volrewind.model.claim import Claim, StoredClaim
 from volrewind.model.claim_snapshot import ClaimSnapshot
 from volrewind.model.labels import CLAIM, TOGETHER
 from volrewind.plan.grouping import GroupFacts, Way, way_of
@@ -71,7 +71,16 @@ def _made(cluster: Connection, group: Group, way: Way) -> str | None:
         uid = groups.make_group(cluster, way.version, namespace, _manifest(group, way, label))
         return uid if _is_taken_up(cluster, way.version, namespace, group.name, uid) else None
     finally:
+        _be_as_before(cluster, claims)
+
+
+def _be_as_before(cluster: Connection, claims: Sequence[Claim]) -> None:
+    """Take the label away again, also when the user stops just then; one that is left after a kill does no harm."""
+    try:
         groups.be_labelled(cluster, claims, TOGETHER, None)
+    except KeyboardInterrupt:
+        groups.be_labelled(cluster, claims, TOGETHER, None)
+        raise
 
 
 def _manifest(group: Group, way: Way, label: str) -> dict[str, object]:
