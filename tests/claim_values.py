@@ -42,6 +42,7 @@ def snapshot_class(name: str, *, driver: str = OURS, default: bool = False, keep
 def snapshot(name: str = "data-1", **more: Any) -> ClaimSnapshot:
     """Return a snapshot of the claim `data` that is ready, as its status says."""
     fields: dict[str, Any] = {
+        "namespace": NAMESPACE,
         "claim": "data",
         "snapshot_class": "deleted",
         "content_name": f"content-of-{name}",
@@ -50,9 +51,7 @@ def snapshot(name: str = "data-1", **more: Any) -> ClaimSnapshot:
         "size_bytes": 2**30,
         "created": NOW,
     }
-    return ClaimSnapshot(
-        namespace=NAMESPACE, name=name, uid=f"uid-of-{name}", resource_version="1", **{**fields, **more}
-    )
+    return ClaimSnapshot(name=name, **{"uid": f"uid-of-{name}", "resource_version": "1", **fields, **more})
 
 
 def content(of: ClaimSnapshot, **more: Any) -> Content:
@@ -61,12 +60,13 @@ def content(of: ClaimSnapshot, **more: Any) -> Content:
         "deletion_policy": DeletionPolicy.DELETE,
         "snapshot": (of.namespace, of.name, of.uid),
         "handle": f"handle-of-{of.name}",
+        "created": of.created,
         "driver": OURS,
         "ready": True,
         "cut": of.cut,
     }
     name = of.content_name or f"content-of-{of.name}"
-    return Content(name=name, uid=f"uid-of-{name}", resource_version="1", **{**fields, **more})
+    return Content(**{"name": name, "uid": f"uid-of-{name}", "resource_version": "1", **fields, **more})
 
 
 def waiting(name: str = "data-1", **more: Any) -> ClaimSnapshot:

@@ -271,7 +271,7 @@ class Program:
         return {**os.environ, "KUBECONFIG": str(self.kubeconfig)}
 
     def command(self, verb: str, *words: str) -> list[str]:
-        return [sys.executable, "-m", "volrewind", verb, "--namespace", self.namespace, *words]
+        return [sys.executable, "-m", "volrewind", verb, *words, "--namespace", self.namespace]
 
     def __call__(self, verb: str, *words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
         """Run a command to its end, which must be with that exit code."""

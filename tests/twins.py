@@ -10,6 +10,7 @@ import pytest
 from lightkube import Client
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import Namespace, PersistentVolumeClaim
+from lightkube.types import PatchType
 from served import Claims
 
 from testbed.kubectl import Kubectl, Manifest
@@ -49,6 +50,25 @@ def twin_of(claims: Claims, admin: Client) -> Iterator[Callable[..., Twin]]:
         _be_gone(admin, twin)
 
 
+@pytest.fixture
+def kept_data(claims: Claims, admin: Client) -> Iterator[None]:
+    """A test that leaves snapshots of our driver without a VolumeSnapshot; they go with it."""
+    yield
+    admin.deletecollection(VolumeSnapshot, namespace=claims.kubectl.namespace)
+    _wait_for_end(admin, claims.kubectl.namespace)
+    known = {one.metadata.uid for one in admin.list(VolumeSnapshot, namespace="*")}
+    for one in admin.list(VolumeSnapshotContent):
+        if one["spec"]["driver"] == DRIVER and one["spec"]["volumeSnapshotRef"].get("uid") not in known:
+            _destroy(admin, one.metadata.name)
+
+
+def _destroy(admin: Client, content: str) -> None:
+    marks = {"annotations": {"snapshot.storage.kubernetes.io/volumesnapshot-being-deleted": "yes"}}
+    patch = {"metadata": marks, "spec": {"deletionPolicy": "Delete"}}
+    admin.patch(VolumeSnapshotContent, content, patch, patch_type=PatchType.MERGE)
+    admin.delete(VolumeSnapshotContent, content)
+
+
 def handle_of(claims: Claims, snapshot: str) -> str:
     """Return what the driver calls a snapshot."""
     content = claims.kubectl.field(f"volumesnapshot/{snapshot}", ".status.boundVolumeSnapshotContentName")
@@ -76,13 +96,17 @@ def _be_gone(admin: Client, twin: Twin) -> None:
     namespace = twin.kubectl.namespace
     admin.deletecollection(PersistentVolumeClaim, namespace=namespace)
     admin.deletecollection(VolumeSnapshot, namespace=namespace)
-    clock = SystemClock()
-    wait_until(
-        lambda: not list(admin.list(VolumeSnapshot, namespace=namespace)),
-        "the twin's end",
-        clock=clock,
-        deadline_seconds=60,
-    )
+    _wait_for_end(admin, namespace)
     if [one for one in admin.list(VolumeSnapshotContent) if one.metadata.name == twin.content]:
         admin.delete(VolumeSnapshotContent, twin.content)
     admin.delete(Namespace, namespace)
+
+
+def _wait_for_end(admin: Client, namespace: str) -> None:
+    wait_until(
+        lambda: not list(admin.list(VolumeSnapshot, namespace=namespace)),
+        f"the end of the snapshots in {namespace}",
+        clock=SystemClock(),
+        deadline_seconds=60,
+        pause_seconds=0.1,
+    )

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 from clusters import Cluster, a_cluster, account, admin, as_account, namespace
+from grouped import group_class
 from served import allowed, claims, classes, driver, everybody, kubectl, program, token_for
-from twins import twin_of
+from twins import kept_data, twin_of
 
 from testbed.place import Kind
 
@@ -20,6 +21,8 @@ __all__ = [
     "classes",
     "driver",
     "everybody",
+    "group_class",
+    "kept_data",
     "kubectl",
     "namespace",
     "program",

@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from served import Claims, Program
 
 from testbed.kubectl import Manifest
-from volrewind.model.labels import DRIVER, MANAGED_BY, TOGETHER
+from volrewind.model.labels import MANAGED_BY, TOGETHER
 
 pytestmark = [pytest.mark.cluster, pytest.mark.root]
 
 Given = Callable[..., Program]
-
-
-@pytest.fixture
-def _groups(claims: Claims) -> Iterator[None]:
-    """A class for groups of our driver's snapshots."""
-    kind = {"apiVersion": "groupsnapshot.storage.k8s.io/v1", "kind": "VolumeGroupSnapshotClass"}
-    claims.kubectl.apply({**kind, "metadata": {"name": "groups"}, "driver": DRIVER, "deletionPolicy": "Delete"})
-    yield
-    claims.kubectl("delete", "volumegroupsnapshot", "--all")
-    claims.kubectl("delete", "volumegroupsnapshotclass", "groups")
 
 
 def deployment(*claims: str) -> Manifest:
@@ -47,7 +37,7 @@ def _spec(volumes: list[Manifest]) -> Manifest:
     return {"replicas": 0, "selector": {"matchLabels": labels}, "template": template}
 
 
-@pytest.mark.usefixtures("_groups")
+@pytest.mark.usefixtures("group_class")
 def test_the_claims_of_a_deployment_are_cut_as_a_group(claims: Claims, program: Given) -> None:
     claims.bind("data", "logs", "other")
     claims.kubectl.apply(deployment("data", "logs"))
@@ -75,7 +65,7 @@ def test_without_a_class_for_groups_it_is_one_after_the_other_and_said(claims: C
     assert said.count("ready after") == 2
 
 
-@pytest.mark.usefixtures("_groups")
+@pytest.mark.usefixtures("group_class")
 def test_who_may_not_make_groups_takes_them_one_after_the_other(claims: Claims, program: Given) -> None:
     claims.bind("data", "logs")
     claims.kubectl.apply(deployment("data", "logs"))
@@ -86,7 +76,7 @@ def test_who_may_not_make_groups_takes_them_one_after_the_other(claims: Claims, 
     assert "cannot be cut at one moment" in user("create", "data", "logs", "--together", code=1).stderr
 
 
-@pytest.mark.usefixtures("_groups")
+@pytest.mark.usefixtures("group_class")
 def test_claims_that_are_named_can_be_cut_together_too(claims: Claims, program: Given) -> None:
     claims.bind("data", "logs")
 

@@ -9,9 +9,9 @@ import click
 
 from volrewind.cli.clusters import Where, connected
 from volrewind.cli.extras import needs_extra
+from volrewind.cli.failing import fail
 from volrewind.cli.output import emit_document, shown, tell
 from volrewind.cli.waiting import be_ready, times_of
-from volrewind.errors import SomeFailed, VolrewindError
 
 with needs_extra("cluster"):
     from volrewind.services.claims.create import Asked, CreateRequest, create, names_of
@@ -39,7 +39,7 @@ def create_of_claims(
         *(one.error for one in asked if one.error),
         *(given_up(one, timeout_seconds) for one in waited.values() if one.missing),
     ]
-    _fail(failed, len(asked))
+    fail(failed, len(asked), "claims have no ready snapshot")
 
 
 def _tell(one: Asked) -> None:
@@ -67,12 +67,3 @@ def _emit(asked: Sequence[Asked], waited: Mapping[str, Waited], output: str) -> 
         click.echo(f"  of claim {one.claim.name}, by {offer.method}: {shown(offer.reason)}")
         if one.way:
             click.echo(f"  {shown(one.way)}")
-
-
-def _fail(failed: Sequence[VolrewindError], total: int) -> None:
-    if not failed:
-        return
-    if total == 1:
-        raise failed[0]
-    said = "; ".join(dict.fromkeys(error.message for error in failed))
-    raise SomeFailed(f"{len(failed)} of {total} claims have no ready snapshot: {said}", hint=failed[0].hint)

@@ -99,3 +99,9 @@ def trouble_of(cluster: Connection, version: str, namespace: str, name: str) -> 
 def exists(cluster: Connection, version: str, namespace: str, name: str) -> bool:
     """Tell whether there is such a group."""
     return cluster.find(kinds.group(version), name, namespace) is not None
+
+
+def be_absent(cluster: Connection, namespace: str, name: str) -> None:
+    """Ask for a group to be deleted, with all that was cut in it; one that is gone is fine."""
+    if versions := cluster.groups().get(API_GROUP, ()):
+        cluster.delete(kinds.group(versions[0]), name, namespace)

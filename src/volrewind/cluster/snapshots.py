@@ -9,8 +9,8 @@ from msgspec.structs import replace
 from volrewind.cluster import kinds
 from volrewind.cluster.client import EVERYWHERE, Connection
 from volrewind.cluster.values import content_of, snapshot_class_of, snapshot_of
-from volrewind.errors import Denied, NotFound
-from volrewind.model.claim_snapshot import Binding, ClaimSnapshot, Content, SnapshotClass
+from volrewind.errors import Denied, NotFound, Refused
+from volrewind.model.claim_snapshot import Binding, ClaimSnapshot, Content, DeletionPolicy, SnapshotClass
 
 
 def snapshots(cluster: Connection, namespace: str = EVERYWHERE, labels: str = "") -> list[ClaimSnapshot]:
@@ -80,3 +80,23 @@ def snapshot_classes(cluster: Connection) -> tuple[SnapshotClass, ...] | None:
     except Denied:
         return None
     return tuple(sorted(found, key=lambda one: one.name))
+
+
+def be_retained(cluster: Connection, content: Content) -> Content:
+    """Set a content's policy to Retain, and return the content as it is read again after that.
+
+    Raises:
+        Refused: it is another one by now, or its deletion has begun, so that nothing can be promised.
+        NotFound: it is gone.
+    """
+    if content.deletion_policy is not DeletionPolicy.RETAIN:
+        patch = {"spec": {"deletionPolicy": DeletionPolicy.RETAIN.value}}
+        cluster.change(kinds.CONTENT, content.name, patch, uid=content.uid)
+    found = content_of(cluster.get(kinds.CONTENT, content.name))
+    if found.uid != content.uid or found.deletion_policy is not DeletionPolicy.RETAIN or found.is_deleted:
+        raise Refused(
+            f"content {content.name!r} is not sure to stay: its policy is {found.deletion_policy.value}"
+            + (", and it is being deleted" if found.is_deleted else ""),
+            hint="nothing was deleted; `volrewind describe` shows it",
+        )
+    return found

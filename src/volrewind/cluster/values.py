@@ -18,7 +18,7 @@ _SNAPSHOTS = "snapshot.storage.k8s.io"
 _PROVISIONER = ("volume.kubernetes.io/storage-provisioner", "volume.beta.kubernetes.io/storage-provisioner")
 _MIGRATED_TO = "pv.kubernetes.io/migrated-to"
 _DEFAULT_CLASS = ("storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class")
-_DEFAULT_SNAPSHOT_CLASS = "snapshot.storage.kubernetes.io/is-default-class"
+DEFAULT_SNAPSHOT_CLASS = "snapshot.storage.kubernetes.io/is-default-class"
 _HOST_NAMES = (NODE_KEY, "kubernetes.io/hostname")
 # What every volume's spec has, whatever it is made of (core/v1, PersistentVolumeSpec); the key that is left says its kind.
 _COMMON = {"accessModes", "capacity", "claimRef", "mountOptions", "nodeAffinity", "persistentVolumeReclaimPolicy",
@@ -137,6 +137,7 @@ def content_of(thing: wire.VolumeSnapshotContent) -> Content:
         name=metadata.name,
         uid=metadata.uid,
         resource_version=metadata.resource_version,
+        created=metadata.creation_timestamp or _EPOCH,
         driver=spec.driver,
         deletion_policy=DeletionPolicy(spec.deletion_policy),
         snapshot=(reference.namespace or "", reference.name, reference.uid),
@@ -162,7 +163,7 @@ def snapshot_class_of(thing: wire.VolumeSnapshotClass) -> SnapshotClass:
         name=thing.metadata.name,
         driver=thing.driver,
         deletion_policy=DeletionPolicy(thing.deletion_policy),
-        is_default=thing.metadata.annotations.get(_DEFAULT_SNAPSHOT_CLASS) == "true",
+        is_default=thing.metadata.annotations.get(DEFAULT_SNAPSHOT_CLASS) == "true",
         parameters=thing.parameters,
         labels=thing.metadata.labels,
     )

@@ -46,6 +46,7 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     uid: str
     resource_version: str
+    created: datetime
     driver: str
     deletion_policy: DeletionPolicy
     snapshot: tuple[str, str, str]

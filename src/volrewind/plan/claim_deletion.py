@@ -15,12 +15,14 @@ class Around(msgspec.Struct, frozen=True, kw_only=True):
     """What matters to whoever deletes a snapshot.
 
     `source_exists` is whether there still is a claim of its source's name. `is_last` says that no other good snapshot of
-    that claim is left. `together` are the others it was cut with, while their group exists: they go together.
+    that claim is left. `is_grouped` is whether the group it was cut in exists, whose snapshots the cluster only deletes with
+    it; `together` are the others of that group that would stay.
     """
 
     users: Users
     source_exists: bool = True
     is_last: bool = False
+    is_grouped: bool = False
     together: tuple[str, ...] = ()
 
 

@@ -64,6 +64,30 @@ GROUPS: dict[str, Rights] = {
         ),
         includes=("read",),
     ),
+    "delete": Rights(
+        "delete snapshots of claims, by name or by rules",
+        ("delete", "cleanup"),
+        namespaced=(
+            Rule(_SNAPSHOTS, ("volumesnapshots",), ("delete",)),
+            Rule(_GROUPS, ("volumegroupsnapshots",), ("get", "delete")),
+        ),
+        includes=("read",),
+    ),
+    "hold": Rights(
+        "put snapshots of claims on hold, and let them go",
+        ("hold", "release"),
+        namespaced=(Rule(_SNAPSHOTS, ("volumesnapshots",), ("patch",)),),
+        includes=("read",),
+    ),
+    "keep": Rights(
+        "delete snapshots of claims and keep their data, and free what has no snapshot any more",
+        ("delete --keep-data", "cleanup --orphans"),
+        namespaced=(Rule(_SNAPSHOTS, ("volumesnapshots",), ("patch",)),),
+        whole=(Rule(_SNAPSHOTS, ("volumesnapshotcontents",), (*_READ, "patch", "delete")),),
+        includes=("delete",),
+        danger="contents belong to the whole cluster: whoever may change or delete them can destroy, or keep from being"
+        " freed, the snapshots of every namespace. Give it to those who look after the storage, not to a namespace's users",
+    ),
     "group": Rights(
         "take snapshots of several claims at one moment",
         ("create --app",),
@@ -124,8 +148,14 @@ def _together(rules: Iterable[Sequence[Rule]]) -> tuple[Rule, ...]:
 
 
 def roles_for(name: str, namespace: str, *, helped: bool = True) -> tuple[Manifest, ...]:
-    """Return the Role of a group of verbs in a namespace, and its ClusterRole where it needs or (`helped`) profits from one."""
+    """Return the Role of a group of verbs in a namespace, and its ClusterRole where it needs or (`helped`) profits from one.
+
+    With "" for the namespace it is one ClusterRole, for all of them.
+    """
     rights = rights_of(name)
+    if not namespace:
+        rules = _together((rights.namespaced, rights.whole, rights.helpful if helped else ()))
+        return (_role("ClusterRole", name, rules, rights.danger or rights.about),)
     found = [_role("Role", name, rights.namespaced, rights.about, namespace)] if rights.namespaced else []
     if whole := (*rights.whole, *(rights.helpful if helped else ())):
         found.append(_role("ClusterRole", name, whole, rights.danger or rights.about))

@@ -29,6 +29,7 @@ CONTENT = Content(
     name="content",
     uid="c",
     resource_version="1",
+    created=NOW,
     driver=DRIVER,
     deletion_policy=DeletionPolicy.DELETE,
     snapshot=("shop", "data-1", "s"),

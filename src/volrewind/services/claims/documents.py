@@ -7,11 +7,16 @@ from typing import TYPE_CHECKING
 from volrewind.services.documents import Document, seconds_of, time_of
 
 if TYPE_CHECKING:  # a surface loads only the services it calls
+    from datetime import datetime
+
     from volrewind.cluster.events import Said
     from volrewind.model.claim import Claim
     from volrewind.model.claim_snapshot import ClaimSnapshot
+    from volrewind.plan.claim_pruning import ClaimVerdict
     from volrewind.plan.methods import Offer
+    from volrewind.plan.orphans import Orphan
     from volrewind.services.claims.choosing import ClaimOffers
+    from volrewind.services.claims.delete import Deleted
     from volrewind.services.claims.describe import Described
     from volrewind.services.claims.listing import ListedSnapshot
     from volrewind.services.claims.restore import Restored
@@ -72,6 +77,56 @@ def described_document(described: Described) -> Document:
         "deletion": described.outcome,
         "holders": [str(one) for one in described.holders],
         "events": [_event(one) for one in described.events],
+    }
+
+
+def deleted_document(deleted: Deleted) -> Document:
+    """Return what became of a snapshot that was to be deleted; `error` is "" when nothing spoke against it.
+
+    What only its content tells is None where that was not read.
+    """
+    snapshot, error = deleted.snapshot, deleted.error
+    content = deleted.kept or (snapshot.content if snapshot else None)
+    return {
+        "name": deleted.name,
+        "namespace": snapshot.namespace if snapshot else None,
+        "outcome": deleted.outcome,
+        "content": content.name if content else None,
+        "handle": content.handle if content else None,
+        "driver": content.driver if content else None,
+        "kept": deleted.kept is not None,
+        "error": error.message if error else "",
+        "hint": error.hint if error else "",
+    }
+
+
+def orphan_document(orphan: Orphan, now: datetime) -> Document:
+    """Return what is left over, and what frees it."""
+    return {
+        "kind": orphan.kind.value,
+        "name": orphan.name,
+        "namespace": orphan.namespace,
+        "ageSeconds": seconds_of(now - orphan.since),
+        "reason": orphan.why,
+        "step": orphan.step.value,
+        "freeing": orphan.does,
+        "last": orphan.is_last,
+        "handle": orphan.content.handle if orphan.content else None,
+        "driver": orphan.content.driver if orphan.content else None,
+    }
+
+
+def verdict_document(verdict: ClaimVerdict) -> Document:
+    """Return whether a snapshot stays, and why."""
+    snapshot = verdict.snapshot
+    return {
+        "name": snapshot.name,
+        "namespace": snapshot.namespace,
+        "source": snapshot.source,
+        "created": time_of(snapshot.created),
+        "cut": time_of(snapshot.cut) if snapshot.cut else None,
+        "keep": verdict.keep,
+        "reasons": list(verdict.reasons),
     }
 
 

@@ -72,6 +72,7 @@ class Surroundings:
             users=self.users(snapshot),
             source_exists=self.source_exists(snapshot),
             is_last=not any(self._good_others(snapshot, gone)),
+            is_grouped=self._is_grouped(snapshot),
             together=tuple(one.name for one in self.together(snapshot) if one.uid not in gone),
         )
 
@@ -86,15 +87,16 @@ class Surroundings:
 
     def together(self, snapshot: ClaimSnapshot) -> list[ClaimSnapshot]:
         """Return the others of a snapshot's group, while that exists: the controller deletes none of them alone."""
-        if not snapshot.group or not self._exists(snapshot.namespace, snapshot.group):
+        if not self._is_grouped(snapshot):
             return []
         key = (snapshot.namespace, snapshot.group)
         return [one for one in self.snapshots if (one.namespace, one.group) == key and one.uid != snapshot.uid]
 
-    def _exists(self, namespace: str, group: str) -> bool:
-        if (namespace, group) not in self._groups:
-            self._groups[namespace, group] = _group_exists(self._cluster, namespace, group)
-        return self._groups[namespace, group]
+    def _is_grouped(self, snapshot: ClaimSnapshot) -> bool:
+        key = (snapshot.namespace, snapshot.group)
+        if snapshot.group and key not in self._groups:
+            self._groups[key] = _group_exists(self._cluster, *key)
+        return bool(snapshot.group) and self._groups[key]
 
 
 def surroundings(cluster: Connection, names: Iterable[str] = (), *, everywhere: bool = False) -> Surroundings:

@@ -1,0 +1,60 @@
+"""A command whose clock is ahead, and one that is killed at one of its requests to the cluster."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+
+from served import Program
+
+BEFORE, AFTER = "before", "after"
+_AHEAD = """
+from datetime import timedelta
+from volrewind import clock
+now = clock.SystemClock.now
+clock.SystemClock.now = lambda self: now(self) + timedelta(minutes={})
+"""
+_MAIN = """
+from volrewind.__main__ import main
+main()
+"""
+_DYING = """
+import os, signal, sys
+from volrewind.cluster import requests
+last, moment = int(sys.argv.pop(1)), sys.argv.pop(1)
+send, count = requests.Requests.send, 0
+def sent(self, method, *words, **named):
+    global count
+    count += method != "GET"
+    dies = method != "GET" and count == last
+    if dies and moment == "before":
+        os.kill(os.getpid(), signal.SIGKILL)
+    answer = send(self, method, *words, **named)
+    if dies:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return answer
+requests.Requests.send = sent
+"""
+
+
+class Later(Program):
+    """The program as it is run twenty minutes from now: by then nothing is under way any more."""
+
+    def command(self, verb: str, *words: str) -> list[str]:
+        return [sys.executable, "-c", _AHEAD.format(20) + _MAIN, *super().command(verb, *words)[3:]]
+
+
+def killed(user: Program, at: int, moment: str, verb: str, *words: str) -> bool:
+    """Run a command, and kill it at the n-th request that changes something; False when it ended before that."""
+    _, _, _, *command = Program.command(user, verb, *words)
+    ahead = _AHEAD.format(20) if isinstance(user, Later) else ""
+    done = subprocess.run(
+        [sys.executable, "-c", ahead + _DYING + _MAIN, str(at), moment, *command],
+        env=user.environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode in (0, -signal.SIGKILL), (done.returncode, done.stdout, done.stderr)
+    return done.returncode != 0
