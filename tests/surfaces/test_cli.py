@@ -134,6 +134,15 @@ def test_cleanup_never_reads_nonsense_as_delete_everything(bare: Shell, words: t
     bare.run(*words, code=2)
 
 
+def test_what_a_cluster_role_endangers_stands_above_it(bare: Shell) -> None:
+    said = bare.run("rbac", "keep", "-n", "shop").stdout
+    role, whole = (one for one in said.split("---\n") if one)
+    assert role.startswith("apiVersion:") and "namespace: shop" in role
+    assert whole.startswith("# Danger: contents belong to the whole cluster") and "kind: ClusterRole" in whole
+    assert bare.run("rbac", "--list").stdout.count(":") >= 7
+    bare.run("rbac", "read", "-A", "-n", "shop", code=2)
+
+
 @pytest.mark.root
 def test_a_directory_goes_back_in_time(shell: Shell) -> None:
     one = shell.place / "data" / "one"

@@ -37,6 +37,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "cleanup": ("pruning", "Delete old snapshots, by rules or by age."),
     "adopt": ("adopting", "Move a directory into a pool, mounted at the same place."),
     "pool": ("pools", "Make, list, mount, resize and remove pools."),
+    "class": ("classing", "List and make classes of snapshots, and choose defaults."),
     "rbac": ("granting", "Print the rights that commands need in a cluster."),
     "install": ("installing", "Install the CSI driver in a cluster."),
     "volume": ("volumes", "Make, list, mount, resize and remove volumes of pools."),

@@ -88,6 +88,17 @@ GROUPS: dict[str, Rights] = {
         danger="contents belong to the whole cluster: whoever may change or delete them can destroy, or keep from being"
         " freed, the snapshots of every namespace. Give it to those who look after the storage, not to a namespace's users",
     ),
+    "class": Rights(
+        "list and make classes of snapshots, and choose each driver's default",
+        ("class",),
+        whole=(Rule(_SNAPSHOTS, ("volumesnapshotclasses",), ("get", "list", "create", "patch")),),
+        helpful=(
+            Rule("storage.k8s.io", ("storageclasses",), ("get", "list")),
+            Rule(_SNAPSHOTS, ("volumesnapshotcontents",), ("get", "list")),
+        ),
+        danger="classes belong to the whole cluster: whoever makes or changes one decides for every namespace by which"
+        " policy, and with which Secret, snapshots are taken from now on",
+    ),
     "group": Rights(
         "take snapshots of several claims at one moment",
         ("create --app",),

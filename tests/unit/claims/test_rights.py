@@ -22,6 +22,20 @@ def test_no_group_asks_for_everything() -> None:
     assert not [rule for rule in rules if "*" in (*rule["verbs"], *rule["resources"], *rule["apiGroups"])]
 
 
+@pytest.mark.parametrize("group", GROUPS)
+def test_for_all_namespaces_it_is_one_cluster_role_with_the_same_rules(group: str) -> None:
+    (whole,) = roles_for(group, "")
+    parts = [rule for role in roles_for(group, "shop") for rule in role["rules"]]
+    assert whole["kind"] == "ClusterRole" and "namespace" not in whole["metadata"]
+    assert [rule for rule in parts if rule not in whole["rules"]] == []
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_whoever_may_write_for_the_whole_cluster_is_warned_of(group: str) -> None:
+    writes = [rule for rule in GROUPS[group].whole if {"create", "patch", "delete"} & set(rule.verbs)]
+    assert bool(GROUPS[group].danger) is bool(writes)
+
+
 def test_a_group_nobody_knows_is_a_mistake() -> None:
     with pytest.raises(UsageError, match="'magic' is not known"):
         roles_for("magic", "shop")

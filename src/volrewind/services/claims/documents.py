@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # a surface loads only the services it calls
     from volrewind.plan.methods import Offer
     from volrewind.plan.orphans import Orphan
     from volrewind.services.claims.choosing import ClaimOffers
+    from volrewind.services.claims.classes import Listed
     from volrewind.services.claims.delete import Deleted
     from volrewind.services.claims.describe import Described
     from volrewind.services.claims.listing import ListedSnapshot
@@ -113,6 +114,19 @@ def orphan_document(orphan: Orphan, now: datetime) -> Document:
         "last": orphan.is_last,
         "handle": orphan.content.handle if orphan.content else None,
         "driver": orphan.content.driver if orphan.content else None,
+    }
+
+
+def class_document(listed: Listed) -> Document:
+    """Return a class; how many contents it made, by their policies, is None where they may not be read."""
+    one = listed.snapshot_class
+    return {
+        "name": one.name,
+        "driver": one.driver,
+        "deletionPolicy": one.deletion_policy.value,
+        "default": one.is_default,
+        "contents": None if listed.contents is None else {key.value: count for key, count in listed.contents.items()},
+        "parameters": one.parameters,
     }
 
 
