@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -294,17 +293,15 @@ def test_who_stops_waiting_is_told_what_goes_on(claims: Claims, program: Given, 
     assert driver.process
     driver.process.send_signal(signal.SIGSTOP)
     try:
-        user = program("delete")
-        waiting = user.begin("delete", "first")
-        claims.kubectl.wait_for("volumesnapshot/first", ".metadata.deletionGracePeriodSeconds", "0")
-        time.sleep(1)  # it waits by now
-        waiting.send_signal(signal.SIGINT)
-        _, said = waiting.communicate(timeout=30)
+        with program("delete").begun("delete", "first") as running:
+            running.tells("first is being deleted")
+            running.process.send_signal(signal.SIGINT)
+            code, _ = running.end()
     finally:
         driver.process.send_signal(signal.SIGCONT)
 
-    assert waiting.returncode == Interrupted.exit_code
-    assert "interrupted; the cluster goes on deleting first" in said
+    assert code == Interrupted.exit_code
+    assert "interrupted; the cluster goes on deleting first" in running.said
 
 
 @pytest.mark.usefixtures("group_class")

@@ -15,7 +15,21 @@ from volrewind.pools.place import NewPool
 from volrewind.pools.pool import NewVolume
 
 HEAVY = {"rich", "pydantic", "grpc", "starlette", "yaml", "asyncio", "lightkube", "httpx", "httpx2", "hypothesis"}
-OF_CLUSTERS = ("create", "list", "describe", "restore", "status", "wait", "methods", "class", "rbac", "ls", "cat", "cp", "diff")
+OF_CLUSTERS = (
+    "create",
+    "list",
+    "describe",
+    "restore",
+    "status",
+    "wait",
+    "methods",
+    "class",
+    "rbac",
+    "ls",
+    "cat",
+    "cp",
+    "diff",
+)
 # What `list` on a host without pools has no use for. A pool in use loads its own kind.
 KINDS = {f"volrewind.pools.{kind}" for kind in ("btrfs", "image", "zfs", "reflink", "restic", "memory")}
 UNUSED = {"volrewind.pools.mirror", "volrewind.pools.backing", "volrewind.pools.making", "volrewind.plan.retention",

@@ -10,7 +10,7 @@ import click
 from volrewind.cli.clusters import Where, connected
 from volrewind.cli.extras import needs_extra
 from volrewind.cli.failing import fail
-from volrewind.cli.output import emit_document, shown
+from volrewind.cli.output import emit_document, shown, tell
 from volrewind.cli.removing import each
 
 with needs_extra("cluster"):
@@ -23,7 +23,7 @@ def delete_of_claims(where: Where, names: Sequence[str], *, output: str, **wante
     """Delete snapshots, and say of each what became of its data."""
     request = DeleteRequest(names=tuple(names), **wanted)
     with connected(where) as cluster:
-        done = delete(cluster, request, told=_tell_kept)
+        done = delete(cluster, request, kept=_say_kept, asked=lambda one: tell(f"{one.name} is being deleted"))
     if output in ("json", "yaml"):
         emit_document([deleted_document(one) for one in done], output)
     for one in done if output in ("table", "wide", "name") else ():
@@ -32,7 +32,7 @@ def delete_of_claims(where: Where, names: Sequence[str], *, output: str, **wante
     fail([one.error for one in done if one.error], len(done), "snapshots were not deleted")
 
 
-def _tell_kept(one: Deleted) -> None:
+def _say_kept(one: Deleted) -> None:
     """Say what stays, before anything goes: whoever reads this can find it again."""
     assert one.kept, "only those that are kept are told of"
     kept = one.kept

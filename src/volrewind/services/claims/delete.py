@@ -48,22 +48,27 @@ class Deleted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def delete(
-    cluster: Connection, request: DeleteRequest, *, told: Callable[[Deleted], None] = lambda _: None
+    cluster: Connection,
+    request: DeleteRequest,
+    *,
+    kept: Callable[[Deleted], None] = lambda _: None,
+    asked: Callable[[Deleted], None] = lambda _: None,
 ) -> list[Deleted]:
     """Delete snapshots by name, and return what became of each; one that is refused does not keep the others.
 
-    `told` is told of a content that stays before its VolumeSnapshot goes, so that nobody who breaks off misses it.
+    `kept` is told of a content that stays before its VolumeSnapshot goes, so that nobody who breaks off misses it; `asked`
+    of each deletion that the cluster goes on with.
 
     Raises:
         Interrupted: the user stopped waiting; the message says what goes on without us.
     """
     known = surroundings(cluster, request.names)
     found = [_found(known, name) for name in dict.fromkeys(request.names)]
-    judged = [one if one.error else _kept(cluster, one, request, told) for one in _judged(known, found, request)]
+    judged = [one if one.error else _kept(cluster, one, request, kept) for one in _judged(known, found, request)]
     if request.is_dry:
         return judged
-    asked = [_asked(cluster, known, one) for one in judged]
-    return _gone(cluster, asked, request) if request.wait else asked
+    done = [_asked(cluster, known, one, asked) for one in judged]
+    return _gone(cluster, done, request) if request.wait else done
 
 
 def _found(known: Surroundings, name: str) -> Deleted:
@@ -127,7 +132,7 @@ def _stays(content: Content) -> str:
     return f"only this VolumeSnapshot goes; content {content.name!r} and the snapshot {content.handle!r} stay"
 
 
-def _asked(cluster: Connection, known: Surroundings, one: Deleted) -> Deleted:
+def _asked(cluster: Connection, known: Surroundings, one: Deleted, asked: Callable[[Deleted], None]) -> Deleted:
     """Ask for the deletion; of its whole group where that exists, since the cluster deletes none of it alone."""
     snapshot = one.snapshot
     if one.error or snapshot is None:
@@ -140,6 +145,7 @@ def _asked(cluster: Connection, known: Surroundings, one: Deleted) -> Deleted:
     except VolrewindError as error:
         hint = f"{error.hint}; its content is set to Retain by now".removeprefix("; ") if one.kept else error.hint
         return msgspec.structs.replace(one, error=type(error)(error.message, hint=hint))
+    asked(one)
     return one
 
 
