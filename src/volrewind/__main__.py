@@ -12,6 +12,7 @@ def main() -> None:
     when it ends (3 ms; November 2026).
     """
     gc.set_threshold(50_000)  # here, since everything else is loaded after it
+    _look_only_in_libraries()
     import threading
 
     from volrewind.deferred import defer_seldom_used
@@ -23,6 +24,16 @@ def main() -> None:
     if threading.active_count() > 1:
         sys.exit(code)  # which waits for the threads
     os._exit(code)
+
+
+def _look_only_in_libraries() -> None:
+    """Take the program's own directory off the path of modules, as `python -P` does.
+
+    It holds no module of ours, what it holds may be anybody's, and each module would be looked for there first (1 ms in all).
+    """
+    beside = os.path.dirname(os.path.realpath(sys.argv[0]))  # noqa: PTH120  --help does without pathlib
+    if not sys.flags.safe_path and sys.path[:1] == [beside]:
+        del sys.path[0]
 
 
 if __name__ == "__main__":

@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from types import ModuleType
 
-# click, pathlib and msgspec import these, and hardly a command uses them: 6 of the 43 ms that one took to load (November 2026).
-_SELDOM_USED = ("inspect", "ipaddress", "textwrap")
+# Libraries import these, and hardly a command uses them: 8 of the 43 ms that one took to load (November 2026).
+_SELDOM_USED: dict[str, dict[str, Callable[[], object]]] = {
+    "inspect": {},  # click
+    "ipaddress": {},  # pathlib
+    "msgspec.inspect": {},  # msgspec
+    "platform": {"system": lambda: os.uname().sysname},  # uuid, which only wants to know this
+    "textwrap": {},  # msgspec
+}
 _EXCHANGING = threading.Lock()
 
 
 class Deferred(ModuleType):
-    """Stands for a module until something in it is asked for.
+    """Stands for a module until something in it is asked for, but for the `answers` it has itself.
 
     `importlib.util.LazyLoader` would not do: whoever imports the module once more loads it (Python 3.11), and two threads
     that use it at once find it half loaded.
     """
+
+    def __init__(self, name: str, answers: Mapping[str, Callable[[], object]] | None = None) -> None:
+        super().__init__(name)
+        vars(self).update(answers or {})
 
     def __getattr__(self, name: str) -> object:
         with _EXCHANGING:
@@ -28,5 +40,5 @@ class Deferred(ModuleType):
 
 def defer_seldom_used() -> None:
     """Have modules that libraries import in vain wait for their first use; one that is loaded stays."""
-    for name in _SELDOM_USED:
-        sys.modules.setdefault(name, Deferred(name))
+    for name, answers in _SELDOM_USED.items():
+        sys.modules.setdefault(name, Deferred(name, answers))

@@ -33,7 +33,7 @@ OF_CLUSTERS = (
 # What `list` on a host without pools has no use for. A pool in use loads its own kind.
 KINDS = {f"volrewind.pools.{kind}" for kind in ("btrfs", "image", "zfs", "reflink", "restic", "memory")}
 UNUSED = {"volrewind.pools.mirror", "volrewind.pools.backing", "volrewind.pools.making", "volrewind.plan.retention",
-          "volrewind.system.tree", "volrewind.system.inode_paths", "volrewind.model.change"}  # fmt: skip
+          "volrewind.system.tree", "volrewind.system.zfs", "volrewind.system.inode_paths", "volrewind.model.change"}  # fmt: skip
 SLOW = {
     "concurrent.futures",
     "logging",
@@ -46,7 +46,7 @@ SLOW = {
     "select",
 }
 # What libraries import without using it for a command, and what their unused parts then load.
-IN_VAIN = {"inspect", "ast", "dis", "tokenize", "ipaddress", "textwrap", "locale"}
+IN_VAIN = {"inspect", "ast", "dis", "tokenize", "ipaddress", "textwrap", "locale", "platform", "msgspec.inspect"}
 
 
 # msgspec loads typing_extensions where it is, and that a lot: tests and linters bring it, volrewind does not.
@@ -136,3 +136,16 @@ def test_nothing_looks_for_cycles_while_the_program_loads(tmp_path: Path) -> Non
     done = subprocess.run(argv, env=env, capture_output=True, text=True, check=True)
 
     assert done.stderr.split()[-1] == "0"
+
+
+def test_no_module_is_taken_from_beside_the_program(tmp_path: Path) -> None:
+    program = tmp_path / "volrewind"
+    program.write_text("import sys\nfrom volrewind.__main__ import main\nmain()\n")
+    (tmp_path / "json.py").write_text("raise SystemExit('this is not the json of Python')")
+    (tmp_path / "click.py").write_text("raise SystemExit('this is not click')")
+    argv = [sys.executable, program, "list"]
+    env = {**os.environ, "VOLREWIND_STATE": str(tmp_path / "state")}
+
+    done = subprocess.run(argv, env=env, capture_output=True, text=True)
+
+    assert (done.returncode, done.stdout) == (0, "")

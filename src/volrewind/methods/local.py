@@ -21,7 +21,6 @@ from volrewind.pools.home import Home
 from volrewind.pools.inventory import Inventory, Source
 from volrewind.pools.place import NewPool
 from volrewind.pools.pool import NewSnapshot, NewVolume, Pool
-from volrewind.system import btrfs, zfs
 from volrewind.system.files import locked
 
 if TYPE_CHECKING:
@@ -148,6 +147,7 @@ def _way(source: Source) -> str:
 
 def _pool_facts(pool: Pool, directory: Path, cuttable_by: str) -> PoolFacts:
     from volrewind.plan.choose import PoolFacts
+    from volrewind.system import btrfs, zfs
 
     same = False
     if cuttable_by == pool.backend.kind == "btrfs":
@@ -160,6 +160,8 @@ def _pool_facts(pool: Pool, directory: Path, cuttable_by: str) -> PoolFacts:
 def _cuttable_by(directory: Path) -> str:
     if not directory.is_dir():
         raise NotFound(f"directory {str(directory)!r} does not exist")
+    from volrewind.system import btrfs, zfs  # only a directory that has no volume yet asks
+
     if btrfs.is_subvolume(directory):
         return "btrfs"
     return "zfs" if zfs.is_dataset(directory) else ""
