@@ -47,6 +47,19 @@ def test_a_directory_is_copied_and_a_volume_is_cut(host: Host) -> None:
     assert host.create("pool:pgdata").consistency is Consistency.CRASH
 
 
+def test_a_block_volume_is_cut_while_somebody_uses_it(host: Host) -> None:
+    pool = host.environment.home.create(NewPool("images", "image", size_bytes=400 * 2**20, sparse=True))
+    volume = pool.create_volume(NewVolume("raw", size_bytes=16 * 2**20, block=True))
+    device = pool.backend.attach(volume)
+    try:
+        device.write_bytes(b"content")
+        snapshot = host.create("pool:raw")
+    finally:
+        pool.backend.unmount(volume, device)
+    with pool.backend.browse(snapshot) as place:
+        assert (place / "disk.img").read_bytes()[:7] == b"content"
+
+
 def test_a_snapshot_is_named_after_its_volume_and_the_time_in_utc(host: Host) -> None:
     host.directory()
     assert host.create("./data").name == "data-20260301-020001"

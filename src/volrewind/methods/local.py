@@ -84,9 +84,9 @@ class LocalMethod:
                 f"{source.volume.name!r} is cut as a whole, so nothing can be left out",
                 hint="leave out --exclude, or keep such files elsewhere",
             )
-        for place in source.live_places():
-            if not place.is_dir():
-                raise NotFound(f"directory {str(place)!r} is gone", hint="`volrewind rollback` brings it back")
+        origin = source.volume.origin
+        if not origin.is_in_pool and not Path(origin.path).is_dir():
+            raise NotFound(f"directory {origin.path!r} is gone", hint="`volrewind rollback` brings it back")
         with self.working_on(source):
             return self.take_held(source, new, progress=progress)
 
