@@ -157,6 +157,34 @@ def test_what_a_mount_holds_back_is_in_a_snapshot(pool, new_volume, target, is_h
         assert (data / "file").read_bytes() == b"x" * MIB
 
 
+def test_a_cut_of_a_mounted_volume_looks_at_no_device_of_others(pool, new_volume, target, monkeypatch) -> None:
+    volume = pool.mount(new_volume(pool), target)
+    (target / "file").write_bytes(b"x" * MIB)
+    monkeypatch.setattr(loop, "devices_of", None)
+    snapshot = pool.cut(volume)
+    monkeypatch.undo()
+    with pool.backend.browse(snapshot) as data:
+        assert (data / "file").read_bytes() == b"x" * MIB
+
+
+def test_what_a_mount_elsewhere_holds_back_is_in_a_snapshot(pool, new_volume, target, tmp_path) -> None:
+    """Where a volume should be, another one is mounted by now."""
+    volume, other = pool.mount(new_volume(pool), target), new_volume(pool, "other")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    run(["mount", "--bind", target, elsewhere])
+    try:
+        run(["umount", target])
+        pool.mount(other, target, remember=False)
+        (elsewhere / "file").write_bytes(b"x" * MIB)
+        snapshot = pool.cut(volume)
+        pool.unmount(other, target)
+    finally:
+        run(["umount", elsewhere])
+    with pool.backend.browse(snapshot) as data:
+        assert (data / "file").read_bytes() == b"x" * MIB
+
+
 def test_nothing_inside_is_mounted_with_discard(pool, new_volume, target) -> None:
     for number, kind_inside in enumerate(("ext4", "xfs")):
         volume = new_volume(pool, f"data-{number}", size_bytes=300 * MIB, filesystem=kind_inside)

@@ -47,6 +47,19 @@ def test_a_device_reads_its_file_past_the_cache_or_through_it(tmp_path: Path) ->
 
 
 @pytest.mark.root
+def test_a_number_is_a_file_s_device_or_none(tmp_path: Path) -> None:
+    image, other = tmp_path / "disk.img", tmp_path / "other.img"
+    for file in (image, other):
+        filesystem.set_length(file, 4 * MIB)
+    with loop.held(image) as device, loop.held(other) as others:
+        assert loop.device_of(image, device.stat().st_rdev) == device
+        assert loop.device_of(image, others.stat().st_rdev) is None
+        assert loop.device_of(image, Path("/proc").stat().st_dev) is None
+        assert loop.device_of(tmp_path / "absent", device.stat().st_rdev) is None
+    assert loop.device_of(image, os.makedev(7, 0xFFFFF)) is None
+
+
+@pytest.mark.root
 def test_devices_are_found_by_inode_not_by_name(tmp_path: Path) -> None:
     image = tmp_path / "disk.img"
     filesystem.set_length(image, 4 * MIB)

@@ -103,8 +103,7 @@ class ImageBackend(Backend):
         """Write out what mounts hold back, then share every block in one call, which holds writers."""
         image = self._live(volume)
         with said_plainly(self.root):
-            for device in loop.devices_of(image):
-                _write_out(device, volume)
+            _write_out(image, volume)
             reflink.clone_file(image, self._image(snapshot_id))
 
     def harden(self, volume: Volume, snapshot_id: str) -> None:
@@ -438,26 +437,37 @@ def _mounts_of(image: Path) -> Iterator[tuple[Path, mounts.Mount]]:
             yield device, mount
 
 
-def _write_out(device: Path, volume: Volume) -> None:
-    """Make the image hold what was written through a loop device, to its file system or raw.
+def _write_out(image: Path, volume: Volume) -> None:
+    """Make an image hold what was written through its loop device, to its file system or raw.
 
-    A device has one file system, so any mount of it will do: at one of the volume's targets, mostly, which spares a cut
-    the reading of all mounts. One that is hidden, or in another mount namespace, is written out by way of the device;
-    not so raw blocks, since that would also empty the cache of whoever uses them.
+    It has one device, which has one file system, so any mount of it will do: at one of the volume's targets, mostly, which
+    spares a cut the listing of all loop devices (25 µs for each, of a cut of 700 µs; November 2026) and of all mounts.
+    """
+    for target in volume.targets:
+        number = _device_at(target)
+        device = None if number is None else loop.device_of(image, number)
+        if device is not None:
+            sync_file_system(Path(target))
+            sync_file(device)
+            return
+    for device in loop.devices_of(image):
+        _write_out_device(device, volume)
+
+
+def _write_out_device(device: Path, volume: Volume) -> None:
+    """Write out what is mounted elsewhere than was asked for, if at all.
+
+    A mount that is hidden, or in another mount namespace, is written out by way of the device; not so raw blocks, since that
+    would also empty the cache of whoever uses them.
     """
     number = device.stat().st_rdev
-    mounted = next((one for one in _where_mounted(device, volume.targets) if _device_at(one) == number), None)
+    places = (str(mount.target) for mount in mounts.mounts_from(device))
+    mounted = next((place for place in places if _device_at(place) == number), None)
     if mounted is not None:
         sync_file_system(Path(mounted))
     elif not volume.block:
         filesystem.flush_device(device)
     sync_file(device)
-
-
-def _where_mounted(device: Path, targets: tuple[str, ...]) -> Iterator[str]:
-    """Yield where a device may be mounted, the likely places first."""
-    yield from targets
-    yield from (str(mount.target) for mount in mounts.mounts_from(device))
 
 
 def _device_at(directory: str) -> int | None:

@@ -102,6 +102,15 @@ def devices_of(backing: Path) -> tuple[Path, ...]:
     return tuple(Path("/dev") / name for name, place in _attached() if place == wanted)
 
 
+def device_of(backing: Path, number: int) -> Path | None:
+    """Return the block device of a number (st_dev of what is mounted from it), if it is a loop device of this very file."""
+    with suppress(OSError):  # of no block device (a btrfs has a number of its own), or of one that is gone
+        name = os.readlink(f"/sys/dev/block/{os.major(number)}:{os.minor(number)}").rpartition("/")[2]  # noqa: PTH115  at each cut
+        if name.startswith("loop") and _place_behind(name) == place_of(backing):
+            return Path("/dev") / name
+    return None
+
+
 def attached() -> Iterator[tuple[Path, tuple[int, int]]]:
     """Yield every loop device in use with the (device, inode) of its backing file."""
     for name, place in _attached():
@@ -120,15 +129,20 @@ def _attached() -> Iterator[tuple[str, tuple[int, int]]]:
         if not os.access(f"/sys/block/{name}/loop", os.F_OK):
             continue
         try:
-            fd = os.open(f"/dev/{name}", os.O_RDONLY | os.O_CLOEXEC)
+            place = _place_behind(name, answer)
         except OSError:
             continue
-        try:
-            place = _place_of(fd, answer)
-        finally:
-            os.close(fd)
         if place is not None:
             yield name, place
+
+
+def _place_behind(name: str, answer: ctypes.Array[ctypes.c_char] | None = None) -> tuple[int, int] | None:
+    """Return the (device, inode) behind the loop device of a name, as `_place_of` does."""
+    fd = os.open(f"/dev/{name}", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return _place_of(fd, answer)
+    finally:
+        os.close(fd)
 
 
 def _place_of(fd: int, answer: ctypes.Array[ctypes.c_char] | None = None) -> tuple[int, int] | None:
