@@ -46,7 +46,7 @@ def _measure(here: World, plan: Plan, samples: Samples) -> None:
     large = [filled(here, "btrfs", plan.large)]
     copies.copies(samples, large[0].live, here.folder("large"), plan.large)
     large.append(filled(here, "image", plan.large))
-    Rounds(here, samples, [*small, *files, *large]).run(plan.rounds, plan.busy_rounds)
+    Rounds(here, samples, [*small, *files, *large], plan.pairs).run(plan.rounds, plan.busy_rounds)
     for subject in files:
         copies.diffs(here, samples, subject, plan.slow_rounds)
     for subject in large:

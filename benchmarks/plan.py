@@ -46,6 +46,7 @@ class Plan:
     large: Data
     rounds: int
     busy_rounds: int
+    pairs: int
     slow_rounds: int
     programs: int
     curve: int
@@ -67,6 +68,7 @@ FULL = Plan(
     large=Data("large", "10 GB in 100 files", size_bytes=10 * 10**9),
     rounds=30,
     busy_rounds=10,
+    pairs=2,
     slow_rounds=2,
     programs=25,
     curve=256,
@@ -101,6 +103,7 @@ QUICK = Plan(
     large=Data("large", "100 MB in 100 files", size_bytes=100 * 10**6),
     rounds=2,
     busy_rounds=2,
+    pairs=1,
     slow_rounds=1,
     programs=2,
     curve=12,
