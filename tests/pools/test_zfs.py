@@ -15,7 +15,7 @@ from volrewind.model.volume import Origin, OriginKind, Volume
 from volrewind.pools.home import Home
 from volrewind.pools.place import NewPool
 from volrewind.pools.pool import NewVolume, Pool
-from volrewind.system import zfs
+from volrewind.system import tree, zfs
 from volrewind.system.process import run
 
 pytestmark = pytest.mark.kinds("zfs")
@@ -132,6 +132,24 @@ def test_a_volume_that_was_unmounted_is_mounted_again(
     run(["zfs", "unmount", f"{base}/{volume.id}"])
     with pool.backend.opened(volume) as data:
         assert (data / "file").read_bytes() == b"content"
+
+
+def test_a_change_within_the_second_of_a_cut_is_a_difference(pool: Pool, new_volume: Callable[..., Volume]) -> None:
+    """zfs-fuse counts whole seconds, so time and size can be the same on both sides."""
+    volume = new_volume(pool)
+    with pool.backend.opened(volume) as data:
+        file, times = data / "file", {0, 1}
+        while len(times) > 1:
+            file.write_bytes(b"then")
+            times = {file.stat().st_ctime_ns}
+            older = pool.cut(volume)
+            file.write_bytes(b"now!")
+            times.add(file.stat().st_ctime_ns)
+        newer = pool.cut(volume)
+    with pool.backend.browse(older) as old, pool.backend.browse(newer) as new:
+        found = [change.path for change in tree.differences(old, new, cut=older.created)]
+
+    assert found == ["file"]
 
 
 def test_a_pool_needs_a_dataset_of_its_own(site, tmp_path: Path) -> None:
