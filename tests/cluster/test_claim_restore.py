@@ -155,7 +155,8 @@ def test_that_it_waits_is_seen_without_the_right_to_read_classes(claims: Claims,
     tenant = program("restore", "create", helped=False)
     claims.bind("data")
     cut = tenant("create", "data", "-o", "name").stdout.strip()
-    origin = json.dumps({"storageClass": "waiting", "sizeBytes": 64 * 2**20})
+    uid = claims.kubectl.field("pvc/data", ".metadata.uid")
+    origin = json.dumps({"uid": uid, "storageClass": "waiting", "sizeBytes": 64 * 2**20})
     claims.kubectl("annotate", "volumesnapshot", cut, "--overwrite", f"volrewind.io/origin={origin}")
 
     done = tenant("restore", cut, "--name", "later", "--timeout", "60")

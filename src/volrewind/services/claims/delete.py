@@ -67,8 +67,14 @@ def delete(
     judged = [one if one.error else _kept(cluster, one, request, kept) for one in _judged(known, found, request)]
     if request.is_dry:
         return judged
-    done = [_asked(cluster, known, one, asked) for one in judged]
-    return _gone(cluster, done, request) if request.wait else done
+    begun, done = list[Deleted](), list[Deleted]()
+    try:
+        for one in judged:
+            begun.append(one)
+            done.append(_asked(cluster, known, one, asked))
+        return _gone(cluster, done, request) if request.wait else done
+    except KeyboardInterrupt:
+        raise _interrupted(begun) from None
 
 
 def _found(known: Surroundings, name: str) -> Deleted:
@@ -151,14 +157,15 @@ def _asked(cluster: Connection, known: Surroundings, one: Deleted, asked: Callab
 
 def _gone(cluster: Connection, asked: Sequence[Deleted], request: DeleteRequest) -> list[Deleted]:
     expected = [one.snapshot for one in asked if one.snapshot and not one.error]
-    try:
-        late = leaving.be_gone(cluster, expected, deadline_seconds=request.deadline_seconds)
-    except KeyboardInterrupt:
-        names = ", ".join(one.name for one in expected)
-        raise Interrupted(
-            f"interrupted; the cluster goes on deleting {names}", hint="`volrewind status` shows what is left"
-        ) from None
+    late = leaving.be_gone(cluster, expected, deadline_seconds=request.deadline_seconds)
     return [
         msgspec.structs.replace(one, error=late[one.snapshot.uid]) if one.snapshot and one.snapshot.uid in late else one
         for one in asked
     ]
+
+
+def _interrupted(begun: Sequence[Deleted]) -> Interrupted:
+    names = ", ".join(one.name for one in begun if one.snapshot and not one.error)
+    return Interrupted(
+        f"interrupted; the cluster goes on deleting {names or 'nothing'}", hint="`volrewind status` shows what is left"
+    )
