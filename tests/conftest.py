@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import zfs_host
 from crash.machinery import report as proof
 from hypothesis import settings
 
@@ -22,6 +23,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(proof)  # here: who spreads tests over workers loads no conftest below this one
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):  # the workers have ended
+        zfs_host.end_if_unused()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

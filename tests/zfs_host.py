@@ -75,9 +75,20 @@ def running() -> Iterator[None]:
         try:
             yield
         finally:
-            with _flock("starting", fcntl.LOCK_EX):
-                if _is_taken(users, fcntl.LOCK_EX):
-                    _be_stopped()
+            _be_stopped_unless_used(users)
+
+
+def end_if_unused() -> None:
+    """Stop the daemon that a user left who was killed."""
+    if os.geteuid() == 0 and (SHARED / "pid").is_file():
+        with (SHARED / "users").open("rb") as users:
+            _be_stopped_unless_used(users.fileno())
+
+
+def _be_stopped_unless_used(users: int) -> None:
+    with _flock("starting", fcntl.LOCK_EX):
+        if _is_taken(users, fcntl.LOCK_EX):
+            _be_stopped()
 
 
 @contextmanager
@@ -123,6 +134,8 @@ def _be_stopped() -> None:
     if pid.is_file():
         number = int(pid.read_text())
         pid.unlink()
+        if not _lives(number):
+            return
         os.kill(number, signal.SIGTERM)
         for _ in range(200):
             with suppress(ChildProcessError):  # somebody else's child
@@ -134,9 +147,10 @@ def _be_stopped() -> None:
 
 
 def _lives(number: int) -> bool:
-    """Tell whether a process runs; one that only waits to be reaped does not."""
+    """Tell whether a process is a zfs-fuse that runs; one that only waits to be reaped does not."""
     try:
-        return ") Z " not in Path(f"/proc/{number}/stat").read_text()
+        said = Path(f"/proc/{number}/stat").read_text()
+        return "(zfs-fuse)" in said and ") Z " not in said
     except FileNotFoundError:
         return False
 
