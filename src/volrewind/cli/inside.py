@@ -28,6 +28,7 @@ def inside_command() -> None:
 @contextmanager
 def _told() -> Iterator[None]:
     """Say a failure in a way that our program outside reads."""
+    inside.asked()
     try:
         yield
         sys.stdout.flush()

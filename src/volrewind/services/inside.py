@@ -15,7 +15,7 @@ from volrewind.model.entry import Entry, FileKind
 from volrewind.model.inside import packed_line
 from volrewind.system import copying, inside, packing, tree
 from volrewind.system.inside import Found, found_inside
-from volrewind.system.processes import others_in_container
+from volrewind.system.processes import end_with_input, others_in_container
 
 _PAUSE_SECONDS = 5.0
 
@@ -27,6 +27,11 @@ def hold(clock: Clock, idle_seconds: float) -> None:
         clock.sleep(_PAUSE_SECONDS)
         if others_in_container():
             last = clock.monotonic()
+
+
+def asked() -> None:
+    """Be asked by somebody who holds our standard input open as long as he wants an answer."""
+    end_with_input()
 
 
 def listing(root: Path, path: str) -> tuple[Entry, ...]:

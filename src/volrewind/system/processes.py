@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -117,6 +118,24 @@ def parse_maps(content: bytes) -> Iterator[str]:
         if len(fields) == 6 and fields[5].startswith(b"/") and fields[5] != last:
             last = fields[5]
             yield os.fsdecode(last.replace(rb"\012", b"\n"))
+
+
+def end_with_input() -> None:
+    """End this process, and all that it starts, as soon as its standard input ends: whoever asked is gone.
+
+    Who is killed closes no program in a container; that would wait for ever for somebody to read what it writes.
+    """
+    import threading
+
+    if os.getpgrp() != os.getpid():  # a container's runtime has made a session of it already
+        os.setpgid(0, 0)
+    threading.Thread(target=_end_at_end_of_input, daemon=True).start()
+
+
+def _end_at_end_of_input() -> None:
+    while os.read(0, 1):
+        pass
+    os.killpg(0, signal.SIGKILL)
 
 
 def others_in_container() -> bool:

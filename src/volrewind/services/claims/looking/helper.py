@@ -49,7 +49,7 @@ class Inside:
             VolrewindError: as the program inside raised it.
         """
         command = ("volrewind", "inside", *words)
-        with executing.session(self._cluster, self._container, command) as running:
+        with executing.session(self._cluster, self._container, command, stdin=True) as running:  # it ends with us
             yield _until_good(running)
 
     def lines(self, *words: str) -> Iterator[bytes]:
