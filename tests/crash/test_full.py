@@ -223,6 +223,9 @@ def test_rules_prune_a_pool_that_is_full_to_the_brim(any_world: World) -> None:
     assert {one.name for one in pool.snapshots()} == stay
     be_cleaned(world, before + len(pruned.deleted) * _HISTORY * 9 // 10)
     assert all(map(world.is_untouched, pool.snapshots()))
+    with pool.backend.opened(data) as live:
+        # btrfs moves the time of a file that it then refuses to write to, in memory only: no cut would hold that
+        write(live / "changing", MIB)
     again = pool.cut(data)
     assert world.content_of_snapshot(again) == world.content_of(data)
     assert not retention.cleanup(environment, judged).failed, "the same once more is no failure"
