@@ -11,19 +11,31 @@ def main() -> None:
     A command lives for some 50 ms, so it does not look for cycles among the modules it loads (4 ms), nor take them apart
     when it ends (3 ms; November 2026).
     """
-    gc.set_threshold(50_000)  # here, since everything else is loaded after it
-    _look_only_in_libraries()
+    _prepare()
     import threading
 
-    from volrewind.deferred import defer_seldom_used
-
-    defer_seldom_used()  # before click is loaded
     from volrewind.cli.main import main as run
 
     code = run()
     if threading.active_count() > 1:
         sys.exit(code)  # which waits for the threads
     os._exit(code)
+
+
+def complete_for_kubectl() -> None:
+    """Print what completes `kubectl rewind`: what `kubectl_complete-rewind` runs."""
+    _prepare()
+    from volrewind.cli.completion import complete_for_kubectl as run
+
+    run()
+
+
+def _prepare() -> None:
+    gc.set_threshold(50_000)  # here, since everything else is loaded after it
+    _look_only_in_libraries()
+    from volrewind.deferred import defer_seldom_used
+
+    defer_seldom_used()  # before click is loaded
 
 
 def _look_only_in_libraries() -> None:

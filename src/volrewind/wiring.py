@@ -74,6 +74,19 @@ def has_cluster(variables: Mapping[str, str]) -> bool:
     return is_set_up(variables) or _microk8s(variables) is not None
 
 
+def contexts_of(variables: Mapping[str, str], kubeconfig: str = "") -> list[str]:
+    """Return the contexts that `kubeconfig` names, else those of the files that kubectl would read.
+
+    Raises:
+        OSError: a file cannot be read.
+        ValueError: a file is no kubeconfig.
+    """
+    from volrewind.cluster.where import document_of
+
+    document = document_of(variables, kubeconfig)
+    return [] if document is None else [one["name"] for one in document["contexts"]]
+
+
 def _microk8s(variables: Mapping[str, str]) -> str | None:
     """Return the program that prints MicroK8s' kubeconfig; None when it is not here, or when another one was named."""
     if variables.get("KUBECONFIG"):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from volrewind.cli.commands import command, option
+from volrewind.cli.commands import argument, command, option
 from volrewind.cli.output import environment, shown
 from volrewind.cli.parsing import targets_of
 from volrewind.errors import UsageError
@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 
 
 @command("adopt")
-@click.argument("directory")
-@option("--pool", default="", help="A btrfs or image pool; by default the one with its snapshots, or main.")
+@argument("directory", offers="directories")
+@option(
+    "--pool", default="", offers="pools", help="A btrfs or image pool; by default the one with its snapshots, or main."
+)
 @option("--size", default="", help="How large it may get, e.g. 10Gi; an image pool needs one.")
 @option("--undo", "goes_back", is_flag=True, help="Make it a plain directory again, with what it holds now.")
 @option("--finish", "finishes", is_flag=True, help="Delete the original, which is kept until then.")

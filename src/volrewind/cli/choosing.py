@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import click
-
 from volrewind.cli.clusters import Where, cluster_options, connected, is_about_cluster
-from volrewind.cli.commands import command, option
+from volrewind.cli.commands import argument, command, option
 from volrewind.cli.extras import needs_extra
 from volrewind.cli.output import Column, emit, output_option, size_of
 from volrewind.errors import UsageError
@@ -21,7 +19,7 @@ _COLUMNS = (
 
 
 @command("methods")
-@click.argument("claims", nargs=-1)
+@argument("claims", nargs=-1, offers="claims")
 @option("-l", "--selector", default="", metavar="LABELS", help="Only claims with these labels.")
 @cluster_options(everywhere=True)
 @output_option

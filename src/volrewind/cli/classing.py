@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from volrewind.cli.clusters import Where, cluster_options, connected
-from volrewind.cli.commands import group, option
+from volrewind.cli.commands import argument, group, option
 from volrewind.cli.extras import needs_extra
 from volrewind.cli.output import Column, emit, output_option, shown
 from volrewind.cli.parsing import labels_of
@@ -75,7 +75,7 @@ def _contents(document: Document) -> str:
 
 
 @class_command.command("create")
-@click.argument("name", default="")
+@argument("name", default="")
 @option("--driver", required=True, help="The CSI driver whose volumes it is for.")
 @option(
     "--deletion-policy",
@@ -113,7 +113,7 @@ def create_command(
 
 
 @class_command.command("set-default")
-@click.argument("name")
+@argument("name", offers="snapshot classes")
 @cluster_options()
 def set_default_command(name: str, where: Where) -> None:
     """Make class NAME the only default of its driver, for snapshots that name no class from now on.

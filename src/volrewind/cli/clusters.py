@@ -56,9 +56,9 @@ def cluster_options(*, everywhere: bool = False) -> Callable[[Callable[..., Any]
 
 
 _OPTIONS = (
-    option("-n", "--namespace", default="", help="The namespace; the context's by default."),
-    option("--context", default="", help="The context of the kubeconfig to use."),
-    option("--kubeconfig", default="", metavar="FILE", help="The kubeconfig to use, if not kubectl's."),
+    option("-n", "--namespace", default="", offers="namespaces", help="The namespace; the context's by default."),
+    option("--context", default="", offers="contexts", help="The context of the kubeconfig to use."),
+    option("--kubeconfig", default="", metavar="FILE", offers="files", help="The kubeconfig to use, if not kubectl's."),
 )
 _EVERYWHERE = option("-A", "--all-namespaces", is_flag=True, help="Every namespace.")
 

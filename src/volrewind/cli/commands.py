@@ -6,14 +6,40 @@ load, 5 of the 43 ms that a command took to load (November 2026).
 
 from __future__ import annotations
 
+import os
+import re
+import sys
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 _Decorated = TypeVar(
     "_Decorated", bound=Callable[..., Any]
 )  # of any command: click looks at their names, not at their types
+
+# What a shell offers at TAB; `offering` finds it.
+Offered = Literal[
+    "",
+    "claims",
+    "contexts",
+    "directories",
+    "files",
+    "groups of rights",
+    "namespaces",
+    "pools",
+    "snapshot classes",
+    "snapshots",
+    "storage classes",
+    "targets",
+    "volumes",
+    "workloads",
+]
+COMPLETE = "_VOLREWIND_COMPLETE"  # the variable by which a shell's script asks for completions; click's name for it
+_OURS = re.compile(r"(?m)(?<=`)volrewind(?= )|^( *)volrewind(?= )")  # at the start of a line, or of what is quoted
 
 
 class Option(click.Option):
@@ -46,6 +72,9 @@ class Command(click.Command):
     def get_help_option(self, ctx: click.Context) -> click.Option:
         return _HELP
 
+    def get_help(self, ctx: click.Context) -> str:
+        return as_called(super().get_help(ctx))
+
 
 class Group(click.Group):
     """A group of such commands."""
@@ -54,6 +83,20 @@ class Group(click.Group):
 
     def get_help_option(self, ctx: click.Context) -> click.Option:
         return _HELP
+
+    def get_help(self, ctx: click.Context) -> str:
+        return as_called(super().get_help(ctx))
+
+
+def program_name() -> str:
+    """Return how the program was called: `volrewind`, or `kubectl rewind` as kubectl runs it."""
+    return "kubectl rewind" if os.path.basename(sys.argv[0]) == "kubectl-rewind" else "volrewind"  # noqa: PTH119  no pathlib
+
+
+def as_called(text: str) -> str:
+    """Return a text with its commands as whoever reads it would type them."""
+    name = program_name()
+    return text if name == "volrewind" else _OURS.sub(lambda found: f"{found[1] or ''}{name}", text)
 
 
 def command(name: str) -> Callable[[Callable[..., Any]], Command]:
@@ -66,6 +109,22 @@ def group(name: str) -> Callable[[Callable[..., Any]], Group]:
     return click.group(name, cls=Group)
 
 
-def option(*names: str, **settings: Any) -> Callable[[_Decorated], _Decorated]:
-    """Add an option to a command; `settings` are those of `click.option`."""
-    return click.option(*names, cls=Option, **settings)
+def argument(*names: str, offers: Offered = "", **settings: Any) -> Callable[[_Decorated], _Decorated]:
+    """Add an argument to a command, for which a shell `offers` something at TAB; `settings` are those of `click.argument`."""
+    return click.argument(*names, shell_complete=_offering(offers), **settings)
+
+
+def option(*names: str, offers: Offered = "", **settings: Any) -> Callable[[_Decorated], _Decorated]:
+    """Add an option to a command, for which a shell `offers` something at TAB; `settings` are those of `click.option`."""
+    return click.option(*names, cls=Option, shell_complete=_offering(offers), **settings)
+
+
+def _offering(
+    what: Offered,
+) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem]] | None:
+    def offered(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
+        from volrewind.cli.offering import offered
+
+        return offered(what, context.params, begun, given=context.params.get(parameter.name or ""))
+
+    return offered if what else None

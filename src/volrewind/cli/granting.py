@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from volrewind.cli.commands import command, option
+from volrewind.cli.commands import argument, command, option
 from volrewind.errors import UsageError
 from volrewind.plan.rights import GROUPS, Manifest, rights_of, roles_for
 
@@ -12,8 +12,8 @@ _WIDTH = 110
 
 
 @command("rbac")
-@click.argument("groups", nargs=-1)
-@option("-n", "--namespace", default="", help="Where the Role is for; `default` by default.")
+@argument("groups", nargs=-1, offers="groups of rights")
+@option("-n", "--namespace", default="", offers="namespaces", help="Where the Role is for; `default` by default.")
 @option(
     "-A", "--all-namespaces", is_flag=True, help="One ClusterRole for every namespace, as commands with -A need it."
 )

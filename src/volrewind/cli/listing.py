@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from volrewind.cli.clusters import Where, cluster_options, is_about_cluster, local_option
-from volrewind.cli.commands import command, option
+from volrewind.cli.commands import argument, command, option
 from volrewind.cli.output import (
     Column,
     age_of,
@@ -44,7 +44,7 @@ _COLUMNS = (
 
 
 @command("list")
-@click.argument("targets", nargs=-1)
+@argument("targets", nargs=-1, offers="targets")
 @option("-l", "--selector", default="", metavar="LABELS", help="Claims: only snapshots with these labels.")
 @cluster_options(everywhere=True)
 @local_option
@@ -79,7 +79,7 @@ def list_command(targets: tuple[str, ...], where: Where, selector: str, local: b
 
 
 @command("describe")
-@click.argument("name")
+@argument("name", offers="snapshots")
 @option("--no-sizes", is_flag=True, help="On a host: do not count what it holds, which may read every extent.")
 @cluster_options()
 @local_option
@@ -136,7 +136,7 @@ def _print_description(document: Document) -> None:
 
 
 @command("status")
-@click.argument("targets", nargs=-1)
+@argument("targets", nargs=-1, offers="targets")
 @option("--within", default="", metavar="DURATION", help="A newest snapshot older than this is a problem, e.g. 2d.")
 @cluster_options(everywhere=True)
 @local_option

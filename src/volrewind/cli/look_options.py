@@ -35,5 +35,11 @@ def look_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 _OPTIONS = (
     option("--image", default="", help="The image of volrewind for the Pod that looks; the driver's by default."),
-    option("--class", "storage_class", default="", help="The StorageClass of the claim it is looked at by."),
+    option(
+        "--class",
+        "storage_class",
+        default="",
+        offers="storage classes",
+        help="The StorageClass of the claim it is looked at by.",
+    ),
 )

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from volrewind.cli.clusters import Where, cluster_options, is_about_cluster, local_option
-from volrewind.cli.commands import command, option
+from volrewind.cli.commands import argument, command, option
 from volrewind.cli.found import print_changes, print_entries
 from volrewind.cli.look_options import Look, look_options
 from volrewind.cli.output import environment, output_option, shown
@@ -18,8 +18,8 @@ from volrewind.services import restores
 
 
 @command("diff")
-@click.argument("older")
-@click.argument("newer", default="")
+@argument("older", offers="snapshots")
+@argument("newer", default="", offers="snapshots")
 @look_options
 @local_option
 @cluster_options()
@@ -42,8 +42,8 @@ def diff_command(older: str, newer: str, output: str, where: Where, local: bool,
 
 
 @command("ls")
-@click.argument("name")
-@click.argument("path", default="")
+@argument("name", offers="snapshots")
+@argument("path", default="")
 @look_options
 @local_option
 @cluster_options()
@@ -66,8 +66,8 @@ def ls_command(name: str, path: str, output: str, where: Where, local: bool, loo
 
 
 @command("cat")
-@click.argument("name")
-@click.argument("path", default="")
+@argument("name", offers="snapshots")
+@argument("path", default="")
 @look_options
 @local_option
 @cluster_options()
@@ -91,10 +91,16 @@ def cat_command(name: str, path: str, where: Where, local: bool, look: Look) -> 
 
 
 @command("cp")
-@click.argument("name")
-@click.argument("words", nargs=-1)
+@argument("name", offers="snapshots")
+@argument("words", nargs=-1, offers="files")
 @option("--overwrite", is_flag=True, help="Replace a file that is there, in one step.")
-@option("--to-claim", default="", metavar="CLAIM", help="Copy into this claim of the cluster; TO is a path in it.")
+@option(
+    "--to-claim",
+    default="",
+    metavar="CLAIM",
+    offers="claims",
+    help="Copy into this claim of the cluster; TO is a path in it.",
+)
 @look_options
 @local_option
 @cluster_options()

@@ -7,13 +7,16 @@ import signal
 import sys
 from importlib import import_module
 from types import FrameType
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from volrewind import __version__
-from volrewind.cli.commands import Group, option
+from volrewind.cli.commands import COMPLETE, Group, as_called, option, program_name
 from volrewind.errors import Interrupted, VolrewindError
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 # name: (module in this package, what `--help` says); a command's function is named like the command.
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -42,6 +45,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "install": ("installing", "Install the CSI driver in a cluster."),
     "volume": ("volumes", "Make, list, mount, resize and remove volumes of pools."),
     "csi-driver": ("driving", "Serve the pools of this node to Kubernetes."),
+    "completion": ("completion", "Print what makes a shell complete commands and names."),
 }
 HIDDEN = {"inside": ("inside", "")}  # what our own Pods run
 
@@ -59,6 +63,12 @@ class _Lazy(Group):
         command = getattr(module, f"{cmd_name.replace('-', '_')}_command")
         assert isinstance(command, click.Command)
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem
+
+        named = [CompletionItem(name, help=text) for name, (_, text) in COMMANDS.items() if name.startswith(incomplete)]
+        return named or click.Command.shell_complete(self, ctx, incomplete)  # its options
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -109,13 +119,17 @@ def cli() -> None:
 
 def main() -> int:
     """Run the command line and return its exit code; what it says is written out by then."""
+    if COMPLETE in os.environ:
+        from volrewind.cli.completion import complete
+
+        complete(cli, os.environ[COMPLETE])
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     streams = [stream for stream in (sys.stdout, sys.stderr) if stream]  # none where the descriptor is closed
     for stream in streams:
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # always text streams here
     try:
-        code = cli(standalone_mode=False)
+        code = cli(prog_name=program_name(), standalone_mode=False)
         for stream in streams:
             stream.flush()
     except VolrewindError as error:
@@ -142,7 +156,7 @@ def _stop(_: int, __: FrameType | None) -> NoReturn:
 
 
 def _failed(message: str, hint: str, code: int) -> int:
-    click.echo(f"volrewind: {message}", err=True)
+    click.echo(as_called(f"volrewind: {message}"), err=True)
     if hint:
-        click.echo(f"hint: {hint}", err=True)
+        click.echo(as_called(f"hint: {hint}"), err=True)
     return code

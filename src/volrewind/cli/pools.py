@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from volrewind.cli.commands import group, option
+from volrewind.cli.commands import argument, group, option
 from volrewind.cli.extras import needs_extra
 from volrewind.cli.output import Column, emit, environment, output_option, shown, size_of
 from volrewind.errors import SomeFailed
@@ -24,7 +24,7 @@ def pool_command() -> None:
 
 
 @pool_command.command("create")
-@click.argument("name", default="main")
+@argument("name", default="main")
 @option(
     "--kind",
     type=click.Choice(storage.KINDS),
@@ -33,7 +33,14 @@ def pool_command() -> None:
 )
 @option("--size", default="", help="The size of its backing file, e.g. 20Gi; a quarter of what is free by default.")
 @option("--sparse", is_flag=True, help="Do not allocate the backing file in full; the host can then fill up under it.")
-@option("--at", "place", default="", metavar="DIRECTORY", help="In this directory of a file system of the host's own.")
+@option(
+    "--at",
+    "place",
+    default="",
+    metavar="DIRECTORY",
+    offers="directories",
+    help="In this directory of a file system of the host's own.",
+)
 @option("--dataset", default="", help="The ZFS dataset to make volumes under (kind zfs).")
 @option("--limits/--no-limits", default=None, help="Sizes by btrfs simple quotas; kernels before 6.7 then refuse it.")
 def create(name: str, kind: str | None, size: str, sparse: bool, place: str, dataset: str, limits: bool | None) -> None:
@@ -89,7 +96,7 @@ def list_pools(output: str) -> None:
 
 
 @pool_command.command("mount")
-@click.argument("name", default="main")
+@argument("name", default="main", offers="pools")
 def mount(name: str) -> None:
     """Mount a pool, and its volumes where they were mounted before; a boot runs this (see `unit`).
 
@@ -101,7 +108,7 @@ def mount(name: str) -> None:
 
 
 @pool_command.command("unmount")
-@click.argument("name", default="main")
+@argument("name", default="main", offers="pools")
 def unmount(name: str) -> None:
     """Unmount a pool and its volumes. The next command that needs it mounts it again.
 
@@ -112,8 +119,8 @@ def unmount(name: str) -> None:
 
 
 @pool_command.command("resize")
-@click.argument("name")
-@click.argument("size")
+@argument("name", offers="pools")
+@argument("size")
 def resize(name: str, size: str) -> None:
     """Make a pool larger or, where it can be, smaller, while it is in use.
 
@@ -125,7 +132,7 @@ def resize(name: str, size: str) -> None:
 
 
 @pool_command.command("unit")
-@click.argument("name", default="main")
+@argument("name", default="main", offers="pools")
 @option("--yes", is_flag=True, help="Install and enable it; otherwise it is only printed.")
 def unit(name: str, yes: bool) -> None:
     """Print the systemd unit that mounts a pool at boot; install it with --yes.
@@ -143,8 +150,8 @@ def unit(name: str, yes: bool) -> None:
 
 @pool_command.command("import")
 @option("--node", default="", help="What this host is called in the cluster; its hostname by default.")
-@option("--kubeconfig", default="", help="The kubeconfig to use.")
-@option("--context", default="", help="The context of the kubeconfig to use.")
+@option("--kubeconfig", default="", offers="files", help="The kubeconfig to use.")
+@option("--context", default="", offers="contexts", help="The context of the kubeconfig to use.")
 @option("--yes", is_flag=True, help="Do it; otherwise it is only printed.")
 def import_(node: str, kubeconfig: str, context: str, yes: bool) -> None:
     """Make the claims and VolumeSnapshots of a lost cluster again, from what the pools of this host remember.
@@ -172,7 +179,7 @@ def import_(node: str, kubeconfig: str, context: str, yes: bool) -> None:
 
 
 @pool_command.command("destroy")
-@click.argument("name")
+@argument("name", offers="pools")
 @option("--with-snapshots", is_flag=True, help="Lose every volume and snapshot in it.")
 def destroy(name: str, with_snapshots: bool) -> None:
     """Remove a pool and its backing file; refused while it holds anything.

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import click
 
 from volrewind.cli.clusters import Where, cluster_options, deadline_option, is_about_cluster, local_option
-from volrewind.cli.commands import command, option
+from volrewind.cli.commands import argument, command, option
 from volrewind.cli.output import Column, emit_document, environment, output_option, print_table, shown
 from volrewind.cli.parsing import targets_of
 from volrewind.errors import SomeFailed, UsageError
@@ -28,7 +28,7 @@ def _keep_options(function: click.decorators.FC) -> click.decorators.FC:
 
 
 @command("cleanup")
-@click.argument("targets", nargs=-1)
+@argument("targets", nargs=-1, offers="targets")
 @option("--older-than", default="", metavar="DURATION", help="Delete what is older than this, e.g. 7d.")
 @option("--keep", default="", metavar="RULES", help="Keep rules, e.g. 'last 3, 24 hourly, 7 daily, 4 weekly mon'.")
 @_keep_options

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import click
 
 from volrewind.cli.clusters import Where, cluster_options, deadline_option, is_about_cluster, local_option
-from volrewind.cli.commands import command, option
+from volrewind.cli.commands import argument, command, option
 from volrewind.cli.failing import fail
 from volrewind.cli.output import emit_document, environment, output_option
 from volrewind.errors import VolrewindError
@@ -15,7 +15,7 @@ from volrewind.services import snapshots
 
 
 @command("delete")
-@click.argument("names", nargs=-1, required=True)
+@argument("names", nargs=-1, required=True, offers="snapshots")
 @option("--allow-last", is_flag=True, help="Also the last good snapshot of a claim or volume.")
 @option("--keep-data", is_flag=True, help="Claims: set their contents to Retain first, and print what stays.")
 @option("--dry-run", is_flag=True, help="Claims: only say what would be done.")
@@ -63,7 +63,7 @@ def delete_command(
 
 
 @command("hold")
-@click.argument("names", nargs=-1, required=True)
+@argument("names", nargs=-1, required=True, offers="snapshots")
 @cluster_options()
 @local_option
 @output_option
@@ -78,7 +78,7 @@ def hold_command(names: tuple[str, ...], where: Where, local: bool, output: str)
 
 
 @command("release")
-@click.argument("names", nargs=-1, required=True)
+@argument("names", nargs=-1, required=True, offers="snapshots")
 @cluster_options()
 @local_option
 @output_option

@@ -8,19 +8,25 @@ from typing import Any
 import click
 
 from volrewind.cli.clusters import Where, cluster_options, deadline_option, is_about_cluster, local_option
-from volrewind.cli.commands import command, option
+from volrewind.cli.commands import argument, command, option
 from volrewind.cli.output import environment, output_option, shown
 from volrewind.cli.parsing import moment_of, targets_of
 from volrewind.services.rollback import RolledBack
 
 
 @command("restore")
-@click.argument("name")
+@argument("name", offers="snapshots")
 @option("--as-of", default="", metavar="MOMENT", help="NAME is what to restore, as it was then: 'yesterday 18:00'.")
 @option("--timezone", default="", help="Where MOMENT is meant, e.g. Europe/Paris; the host's by default.")
 @option("--size", default="", help="The size of a new volume, e.g. 10Gi; what it was by default, and never less.")
 @option("--name", "new_name", default="", help="Claims: what to call the new one; NAME-restored by default.")
-@option("--class", "storage_class", default="", help="Claims: its StorageClass; what it was by default.")
+@option(
+    "--class",
+    "storage_class",
+    default="",
+    offers="storage classes",
+    help="Claims: its StorageClass; what it was by default.",
+)
 @option("--access-mode", "access_modes", multiple=True, help="Claims: ReadWriteOnce …; what they were by default.")
 @option("--volume-mode", type=click.Choice(["Filesystem", "Block"]), help="Claims: what it was by default.")
 @option("--label", "labels", multiple=True, metavar="KEY=VALUE", help="Claims: labels instead of those it had.")
@@ -63,8 +69,8 @@ def restore_command(
 
 
 @command("rollback")
-@click.argument("name")
-@click.argument("target", default="")
+@argument("name", offers="snapshots")
+@argument("target", default="", offers="targets")
 @option("--force", is_flag=True, help="Also while processes have files open there.")
 def rollback_command(name: str, target: str, force: bool) -> None:
     """Make the volume or directory of snapshot NAME be as it was then. What is there now is saved first.
@@ -80,7 +86,7 @@ def rollback_command(name: str, target: str, force: bool) -> None:
 
 
 @command("undo")
-@click.argument("target")
+@argument("target", offers="targets")
 @option("--force", is_flag=True, help="Also while processes have files open there.")
 def undo_command(target: str, force: bool) -> None:
     """Bring back what TARGET held before its last rollback, finished or not.
@@ -102,8 +108,8 @@ def _say(done: RolledBack) -> None:
 
 
 @command("clone")
-@click.argument("name")
-@click.argument("volume")
+@argument("name", offers="snapshots")
+@argument("volume")
 @option("--size", default="", help="Its size, e.g. 10Gi; the snapshot's by default, and never less.")
 @option("--mount", "target", default="", help="An empty directory to mount it at.")
 def clone_command(name: str, volume: str, size: str, target: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from volrewind.cli.clusters import Where, cluster_options, deadline_option, is_about_cluster
-from volrewind.cli.commands import command, option
+from volrewind.cli.commands import argument, command, option
 from volrewind.cli.output import emit_document, environment, output_option, shown
 from volrewind.cli.parsing import labels_of, targets_of
 from volrewind.errors import SomeFailed, UsageError, VolrewindError
@@ -19,19 +19,31 @@ from volrewind.services.snapshots import CreateRequest, Taken, source_of
 
 
 @command("create")
-@click.argument("targets", nargs=-1)
+@argument("targets", nargs=-1, offers="targets")
 @option("--name", default="", help="Its name; <volume>-YYYYMMDD-HHMMSS (UTC) by default.")
 @option("--note", default="", help="A note to keep with it.")
 @option("--label", "labels", multiple=True, metavar="KEY=VALUE", help="A label to keep with it.")
 @option("-l", "--selector", default="", metavar="LABELS", help="Claims: every one with these labels.")
-@option("--app", default="", metavar="WORKLOAD", help="Claims: every one of deployment/NAME or statefulset/NAME.")
+@option(
+    "--app",
+    default="",
+    metavar="WORKLOAD",
+    offers="workloads",
+    help="Claims: every one of deployment/NAME or statefulset/NAME.",
+)
 @option("--together/--one-by-one", default=None, help="Claims: at one moment; a workload's are where that can be.")
-@option("--class", "snapshot_class", default="", help="Claims: the VolumeSnapshotClass; told from the driver.")
+@option(
+    "--class",
+    "snapshot_class",
+    default="",
+    offers="snapshot classes",
+    help="Claims: the VolumeSnapshotClass; told from the driver.",
+)
 @option("--method", default="", help="Claims: the method; the best for each by default.")
 @option("--wait/--no-wait", default=True, show_default=True, help="Claims: wait until it is ready.")
 @deadline_option
 @cluster_options()
-@option("--pool", default="", help="Directories: the pool for one that has none yet.")
+@option("--pool", default="", offers="pools", help="Directories: the pool for one that has none yet.")
 @option("--exclude", "excludes", multiple=True, metavar="PATTERN", help="Directories: leave files out; recorded.")
 @option("--allow-nested", is_flag=True, help="Directories: go on where subvolumes inside would be missing.")
 @output_option

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from volrewind.cli.commands import group, option
+from volrewind.cli.commands import argument, group, option
 from volrewind.cli.output import Column, emit, environment, output_option, shown, size_of
 from volrewind.model.quantity import format_size, parse_size
 from volrewind.model.target import Target, TargetKind
@@ -20,8 +20,8 @@ def volume_command() -> None:
 
 
 @volume_command.command("create")
-@click.argument("name")
-@option("--pool", default="main", show_default=True)
+@argument("name")
+@option("--pool", default="main", show_default=True, offers="pools")
 @option("--size", default="", help="Its size, e.g. 10Gi; without one a btrfs volume has no limit.")
 @option(
     "--filesystem",
@@ -69,9 +69,9 @@ def list_volumes(output: str) -> None:
 
 
 @volume_command.command("mount")
-@click.argument("name")
-@click.argument("directory")
-@option("--pool", default="")
+@argument("name", offers="volumes")
+@argument("directory", offers="directories")
+@option("--pool", default="", offers="pools")
 @option("--read-only", is_flag=True)
 def mount(name: str, directory: str, pool: str, read_only: bool) -> None:
     """Mount a volume at an empty DIRECTORY, from now on at every boot too; not one that mirrors a directory.
@@ -84,8 +84,8 @@ def mount(name: str, directory: str, pool: str, read_only: bool) -> None:
 
 
 @volume_command.command("unmount")
-@click.argument("name")
-@option("--pool", default="")
+@argument("name", offers="volumes")
+@option("--pool", default="", offers="pools")
 def unmount(name: str, pool: str) -> None:
     """Unmount a volume everywhere.
 
@@ -96,9 +96,9 @@ def unmount(name: str, pool: str) -> None:
 
 
 @volume_command.command("resize")
-@click.argument("name")
-@click.argument("size")
-@option("--pool", default="")
+@argument("name", offers="volumes")
+@argument("size")
+@option("--pool", default="", offers="pools")
 def resize(name: str, size: str, pool: str) -> None:
     """Give a volume a new SIZE while it is in use; one that mirrors a directory has none.
 
@@ -110,8 +110,8 @@ def resize(name: str, size: str, pool: str) -> None:
 
 
 @volume_command.command("delete")
-@click.argument("name")
-@option("--pool", default="")
+@argument("name", offers="volumes")
+@option("--pool", default="", offers="pools")
 def delete(name: str, pool: str) -> None:
     """Delete a volume that is not mounted; its snapshots stay, and so does a directory that it mirrors.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from volrewind.cli.clusters import Where, cluster_options, connected, deadline_option
-from volrewind.cli.commands import command
+from volrewind.cli.commands import argument, command
 from volrewind.cli.extras import needs_extra
 from volrewind.cli.output import tell
 from volrewind.errors import SomeFailed
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @command("wait")
-@click.argument("names", nargs=-1, required=True)
+@argument("names", nargs=-1, required=True, offers="snapshots")
 @deadline_option
 @cluster_options()
 def wait_command(names: tuple[str, ...], where: Where, timeout_seconds: float) -> None:

@@ -31,6 +31,7 @@ def _read(thing: Any, *, version: str = "") -> Any:
 
 
 # As values of `wire`: for everything else.
+NAMESPACE = _read(wire.Namespace)
 CLAIM = _read(wire.PersistentVolumeClaim)
 VOLUME = _read(wire.PersistentVolume)
 STORAGE_CLASS = _read(wire.StorageClass)

@@ -70,6 +70,10 @@ class _ClaimStatus(msgspec.Struct):
     capacity: dict[str, Any] = {}  # Any: as above
 
 
+class Namespace(Thing):
+    """A namespace."""
+
+
 class PersistentVolumeClaim(Thing, rename="camel"):
     """A claim."""
 
@@ -318,6 +322,7 @@ class Place(NamedTuple):
 
 _SNAPSHOTS, _GROUPS = "snapshot.storage.k8s.io", "groupsnapshot.storage.k8s.io"
 PLACES: dict[type[Thing], Place] = {
+    Namespace: Place("", "v1", "Namespace", "namespaces"),
     PersistentVolumeClaim: Place("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims", True),
     PersistentVolume: Place("", "v1", "PersistentVolume", "persistentvolumes"),
     StorageClass: Place("storage.k8s.io", "v1", "StorageClass", "storageclasses"),
