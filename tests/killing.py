@@ -22,15 +22,17 @@ main()
 _DYING = """
 import os, signal, sys
 from volrewind.cluster import requests
+from volrewind.cluster.kinds import REVIEW
 last, moment = int(sys.argv.pop(1)), sys.argv.pop(1)
 send, count = requests.Requests.send, 0
-def sent(self, method, *words, **named):
+def sent(self, method, kind, *words, **named):
     global count
-    count += method != "GET"
-    dies = method != "GET" and count == last
+    changes = method != "GET" and kind is not REVIEW
+    count += changes
+    dies = changes and count == last
     if dies and moment == "before":
         os.kill(os.getpid(), signal.SIGKILL)
-    answer = send(self, method, *words, **named)
+    answer = send(self, method, kind, *words, **named)
     if dies:
         os.kill(os.getpid(), signal.SIGKILL)
     return answer
@@ -49,8 +51,13 @@ def killed(user: Program, at: int, moment: str, verb: str, *words: str) -> bool:
     """Run a command, and kill it at the n-th request that changes something; False when it ended before that."""
     _, _, _, *command = Program.command(user, verb, *words)
     ahead = _AHEAD.format(20) if isinstance(user, Later) else ""
+    return killed_script(user, at, moment, ahead + _MAIN, *command)
+
+
+def killed_script(user: Program, at: int, moment: str, script: str, *words: str) -> bool:
+    """Run a script of Python's with arguments, and kill it in the same way."""
     done = subprocess.run(
-        [sys.executable, "-c", ahead + _DYING + _MAIN, str(at), moment, *command],
+        [sys.executable, "-c", _DYING + script, str(at), moment, *words],
         env=user.environment,
         capture_output=True,
         text=True,

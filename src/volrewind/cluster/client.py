@@ -158,10 +158,12 @@ class Connection:
 
     def may(self, right: Right) -> bool:
         """Tell whether we may do something, as the cluster sees it; anybody may ask about himself."""
+        resource, _, part = right.resource.partition("/")
         attributes = {
             "verb": right.verb,
             "group": right.group,
-            "resource": right.resource,
+            "resource": resource,
+            "subresource": part,
             "namespace": right.namespace,
         }
         with said_plainly("ask for our rights"):
@@ -176,8 +178,9 @@ class Connection:
         """Put what goes wrong in the block into our words; `verb` is what the cluster calls it, as in a Role."""
         place = place_of(kind)
         inside = namespace if place.is_namespaced and namespace != EVERYWHERE else ""
-        right = Right(verb, place.group, place.plural, inside)
-        what = f"{shown or verb} {place.plural}" + (f" {name!r}" if name else "")
+        resource = place.plural + (f"/{action}" if (action := kind._api_info.action) else "")
+        right = Right(verb, place.group, resource, inside)
+        what = f"{shown or verb} {resource}" + (f" {name!r}" if name else "")
         return said_plainly(f"{what} in namespace {inside!r}" if inside else what, right)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any  # lightkube's classes of objects, made here
 
-from lightkube.core.resource import GlobalResource, NamespacedResourceG
+from lightkube.core.resource import ApiInfo, GlobalResource, NamespacedResourceG, ResourceDef
 from lightkube.generic_resource import create_api_info, create_global_resource, create_namespaced_resource
 
 from volrewind.cluster import wire
@@ -26,8 +26,24 @@ def _read(thing: Any, *, version: str = "") -> Any:
     place = wire.PLACES[thing]
     place = place._replace(version=version or place.version)
     info = create_api_info(place.group, place.version, place.kind, place.plural)
-    bases = (thing, NamespacedResourceG if place.is_namespaced else GlobalResource)
-    return type(thing)(place.kind, bases, {"_api_info": info, "__module__": __name__})
+    return _made(thing, place.kind, NamespacedResourceG if place.is_namespaced else GlobalResource, info)
+
+
+def _made(thing: Any, name: str, base: type, info: ApiInfo) -> Any:
+    return type(thing)(name, (thing, base), {"_api_info": info, "__module__": __name__})
+
+
+def _scale_of(thing: Any) -> Any:
+    """Return the kind of the scale of a kind of workload: who may change it need not be allowed to change the workload."""
+    place = wire.PLACES[thing]
+    info = ApiInfo(
+        resource=ResourceDef("autoscaling", "v1", "Scale"),
+        parent=ResourceDef(place.group, place.version, place.kind),
+        plural=place.plural,
+        verbs=["get", "patch"],
+        action="scale",
+    )
+    return _made(wire.Scale, "Scale", NamespacedResourceG, info)
 
 
 # As values of `wire`: for everything else.
@@ -43,8 +59,14 @@ REVIEW = _read(wire.SelfSubjectAccessReview)
 DEPLOYMENT = _read(wire.Deployment)
 STATEFUL_SET = _read(wire.StatefulSet)
 DAEMON_SET = _read(wire.DaemonSet)
+DEPLOYMENT_SCALE = _scale_of(wire.Deployment)
+STATEFUL_SET_SCALE = _scale_of(wire.StatefulSet)
+REPLICA_SET = _read(wire.ReplicaSet)
+AUTOSCALER = _read(wire.HorizontalPodAutoscaler)
 POD = _read(wire.Pod)
+POD_DOCUMENT = _read(wire.PodDocument)
 JOB = _read(wire.Job)
+CRON_JOB = _read(wire.CronJob)
 
 
 @cache

@@ -27,6 +27,7 @@ class Metadata(msgspec.Struct, rename="camel"):
     namespace: str = ""
     uid: str = ""
     resource_version: str = ""
+    generation: int = 0
     creation_timestamp: datetime | None = None
     deletion_timestamp: datetime | None = None
     labels: dict[str, str] = {}
@@ -216,25 +217,51 @@ class _Container(msgspec.Struct, rename="camel"):
     volume_mounts: tuple[_Mount, ...] = ()
 
 
-class _PodSpec(msgspec.Struct, rename="camel"):
+class PodSpec(msgspec.Struct, rename="camel"):
+    """What a Pod is to be."""
+
     node_name: str = ""
+    node_selector: dict[str, str] = {}
     containers: tuple[_Container, ...] = ()
     volumes: tuple[_Volume, ...] = ()
 
 
 class _PodTemplate(msgspec.Struct):
-    spec: _PodSpec = msgspec.field(default_factory=_PodSpec)
+    spec: PodSpec = msgspec.field(default_factory=PodSpec)
+
+
+class _Condition(msgspec.Struct):
+    type: str = ""
+    status: str = ""
+    reason: str = ""
+    message: str = ""
+
+
+class _Retention(msgspec.Struct, rename="camel"):
+    when_scaled: str = ""
 
 
 class _ApplicationSpec(msgspec.Struct, rename="camel"):
+    replicas: int = 0
     template: _PodTemplate = msgspec.field(default_factory=_PodTemplate)
     volume_claim_templates: tuple[Thing, ...] = ()
+    persistent_volume_claim_retention_policy: _Retention = msgspec.field(default_factory=_Retention)
+
+
+class _ApplicationStatus(msgspec.Struct, rename="camel"):
+    observed_generation: int = 0
+    ready_replicas: int = 0
+    desired_number_scheduled: int = 0
+    number_ready: int = 0
+    updated_number_scheduled: int = 0
+    conditions: tuple[_Condition, ...] = ()
 
 
 class Application(Thing, rename="camel"):
-    """A workload, as far as it says which claims its Pods use."""
+    """A workload, as far as it says which claims its Pods use, and how many of them there are."""
 
     spec: _ApplicationSpec = msgspec.field(default_factory=_ApplicationSpec)
+    status: _ApplicationStatus = msgspec.field(default_factory=_ApplicationStatus)
 
 
 class Deployment(Application):
@@ -247,6 +274,31 @@ class StatefulSet(Application):
 
 class DaemonSet(Application):
     """A Pod on each node."""
+
+
+class ReplicaSet(Application):
+    """What a Deployment makes its Pods by."""
+
+
+class _ScaleSpec(msgspec.Struct):
+    replicas: int = 0
+
+
+class Scale(Thing):
+    """How many Pods of a workload there are to be."""
+
+    spec: _ScaleSpec = msgspec.field(default_factory=_ScaleSpec)
+
+
+class _AutoscalerSpec(msgspec.Struct, rename="camel"):
+    scale_target_ref: Reference = msgspec.field(default_factory=Reference)
+    min_replicas: int = 1
+
+
+class HorizontalPodAutoscaler(Thing):
+    """Who scales a workload."""
+
+    spec: _AutoscalerSpec = msgspec.field(default_factory=_AutoscalerSpec)
 
 
 class Event(Thing, rename="camel"):
@@ -275,29 +327,59 @@ class _ContainerStatus(msgspec.Struct):
     state: _ContainerState = msgspec.field(default_factory=_ContainerState)
 
 
-class _Condition(msgspec.Struct):
-    type: str = ""
-    status: str = ""
-    message: str = ""
+class PodStatus(msgspec.Struct, rename="camel"):
+    """How a Pod stands."""
 
-
-class _PodStatus(msgspec.Struct, rename="camel"):
     phase: str = "Pending"
     reason: str = ""
     message: str = ""
     conditions: tuple[_Condition, ...] = ()
+    init_container_statuses: tuple[_ContainerStatus, ...] = ()
     container_statuses: tuple[_ContainerStatus, ...] = ()
 
 
 class Pod(Thing, rename="camel"):
     """A Pod."""
 
-    spec: _PodSpec = msgspec.field(default_factory=_PodSpec)
-    status: _PodStatus = msgspec.field(default_factory=_PodStatus)
+    spec: PodSpec = msgspec.field(default_factory=PodSpec)
+    status: PodStatus = msgspec.field(default_factory=PodStatus)
+
+
+class PodDocument(Thing):
+    """A Pod with all of its spec, as it can be made again."""
+
+    spec: dict[str, Any] = {}  # Any: JSON's values
+
+
+class _JobSpec(msgspec.Struct):
+    template: _PodTemplate = msgspec.field(default_factory=_PodTemplate)
+    suspend: bool = False
+
+
+class _JobStatus(msgspec.Struct):
+    conditions: tuple[_Condition, ...] = ()
 
 
 class Job(Thing, rename="camel"):
     """A Pod that is run to its end."""
+
+    spec: _JobSpec = msgspec.field(default_factory=_JobSpec)
+    status: _JobStatus = msgspec.field(default_factory=_JobStatus)
+
+
+class _JobTemplate(msgspec.Struct):
+    spec: _JobSpec = msgspec.field(default_factory=_JobSpec)
+
+
+class _CronJobSpec(msgspec.Struct, rename="camel"):
+    job_template: _JobTemplate = msgspec.field(default_factory=_JobTemplate)
+    suspend: bool = False
+
+
+class CronJob(Thing):
+    """A Job at certain times."""
+
+    spec: _CronJobSpec = msgspec.field(default_factory=_CronJobSpec)
 
 
 class _Allowed(msgspec.Struct):
@@ -334,8 +416,12 @@ PLACES: dict[type[Thing], Place] = {
     Deployment: Place("apps", "v1", "Deployment", "deployments", True),
     StatefulSet: Place("apps", "v1", "StatefulSet", "statefulsets", True),
     DaemonSet: Place("apps", "v1", "DaemonSet", "daemonsets", True),
+    ReplicaSet: Place("apps", "v1", "ReplicaSet", "replicasets", True),
+    HorizontalPodAutoscaler: Place("autoscaling", "v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers", True),
     SelfSubjectAccessReview: Place("authorization.k8s.io", "v1", "SelfSubjectAccessReview", "selfsubjectaccessreviews"),
     Event: Place("", "v1", "Event", "events", True),
     Pod: Place("", "v1", "Pod", "pods", True),
+    PodDocument: Place("", "v1", "Pod", "pods", True),
     Job: Place("batch", "v1", "Job", "jobs", True),
+    CronJob: Place("batch", "v1", "CronJob", "cronjobs", True),
 }

@@ -18,6 +18,8 @@ HOLD = "volrewind.io/hold"  # label of a snapshot that nobody may delete, whatev
 IN_USE = "volrewind.io/"  # what a finalizer of ours begins with: it is on what we still need
 ORIGIN = "volrewind.io/origin"  # annotation of a snapshot: what its claim was like, as JSON
 RESTORED_FROM = "volrewind.io/restored-from"  # annotation of a claim: the uid of the snapshot it began as
+STOPPED = "volrewind.io/stopped"  # in the nodeSelector of a DaemonSet that is stopped: no node has it
+MADE_AGAIN = "volrewind.io/made-again-from"  # annotation of a Pod: the uid of the one it was before it was stopped
 HELPER = "volrewind.io/helper"  # label of what lives as long as a command of ours runs: a Job, its Pod, its claims
 
 # On the records of a pool, which let a lost cluster be told what its volumes and snapshots were called.

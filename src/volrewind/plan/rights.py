@@ -121,6 +121,28 @@ GROUPS: dict[str, Rights] = {
         ("restore --bind",),
         namespaced=(Rule("", ("pods",), ("create", "get", "delete")),),
     ),
+    "stop": Rights(
+        "stop who uses claims, and start them again",
+        ("rollback", "undo"),
+        namespaced=(
+            Rule("", ("pods",), (*_READ, "delete")),
+            Rule("apps", ("deployments", "statefulsets", "daemonsets"), _READ),
+            Rule("apps", ("deployments/scale", "statefulsets/scale"), ("patch",)),
+            Rule("apps", ("replicasets",), ("list",)),
+            Rule("batch", ("jobs", "cronjobs"), ("list",)),
+            Rule("autoscaling", ("horizontalpodautoscalers",), ("list",)),
+            Rule("", ("events",), ("list",)),
+        ),
+    ),
+    "stop-any": Rights(
+        "stop DaemonSets, Pods of their own, and StatefulSets that delete the claims of what is scaled away, too",
+        ("rollback", "undo"),
+        namespaced=(
+            Rule("apps", ("statefulsets", "daemonsets"), ("patch",)),
+            Rule("", ("pods",), ("create",)),
+        ),
+        includes=("stop",),
+    ),
     "look": Rights(
         "look into snapshots by a short-lived Pod, and bring files back",
         ("ls", "cat", "cp", "diff"),
