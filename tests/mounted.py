@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 from csi_driver import Driver, csi
 
 from testbed.kubectl import Kubectl
@@ -35,3 +36,9 @@ class Mounted:
         volume = csi.Volume(volume_id=self.kubectl.field(f"pv/{volume_name}", ".spec.csi.volumeHandle"))
         yield self.driver.publish(volume)
         self.driver.withdraw(volume)
+
+
+@pytest.fixture
+def mounted(driver: Driver, kubectl: Kubectl) -> Mounted:
+    """The claims of the namespace, mounted as the kubelet would."""
+    return Mounted(driver, kubectl)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import pytest
 from clusters import Cluster
@@ -206,34 +206,46 @@ Left = list[tuple[type, str]]  # what the namespace does not take along when it 
 
 @pytest.fixture
 def token_for(admin: Client, namespace: str) -> Iterator[Tokens]:
-    """Give tokens of new accounts with the exact rights of groups of verbs; without the `helpful` ones where that is said."""
+    """Give tokens of new accounts with the exact rights of groups of verbs; see `token_with`."""
     left: Left = []
-    yield lambda *groups, helped=True: token_with(admin, namespace, groups, left, helped=helped)
+    yield lambda *groups, **more: token_with(admin, namespace, groups, left, **more)
     for kind, name in left:
         admin.delete(kind, name)
 
 
-def token_with(admin: Client, namespace: str, groups: Iterable[str], left: Left, *, helped: bool = True) -> str:
-    """Return the token of a new account with the rights of groups of verbs in a namespace; notes what is `left` of that."""
+def token_with(
+    admin: Client,
+    namespace: str,
+    groups: Iterable[str],
+    left: Left,
+    *,
+    helped: bool = True,
+    elsewhere: Mapping[str, Iterable[str]] | None = None,
+) -> str:
+    """Return the token of a new account with the rights of groups of verbs in a namespace, and of others `elsewhere`.
+
+    Notes what is `left` of that. The `helpful` rights are left out unless it is to be `helped`.
+    """
     name = f"account-{uuid.uuid4().hex[:8]}"
     admin.create(ServiceAccount(metadata=ObjectMeta(name=name)), namespace=namespace)
-    for group in groups:
-        for manifest in roles_for(group, namespace, helped=helped):
-            left.extend(_granted(admin, namespace, name, manifest))
+    account = Subject(kind="ServiceAccount", name=name, namespace=namespace)
+    for place, wanted in {namespace: groups, **(elsewhere or {})}.items():
+        for group in wanted:
+            for manifest in roles_for(group, place, helped=helped):
+                left.extend(_granted(admin, place, account, manifest))
     return token_of(admin, name, namespace)
 
 
-def _granted(admin: Client, namespace: str, account: str, manifest: Manifest) -> Iterator[tuple[type, str]]:
+def _granted(admin: Client, namespace: str, account: Subject, manifest: Manifest) -> Iterator[tuple[type, str]]:
     """Bind an account to a role as it is printed."""
-    kind, name = manifest["kind"], f"{manifest['metadata']['name']}-{account}"
+    kind, name = manifest["kind"], f"{manifest['metadata']['name']}-{account.name}"
     admin.create(codecs.from_dict({**manifest, "metadata": {**manifest["metadata"], "name": name}}))
     reference = RoleRef(apiGroup=_RBAC, kind=kind, name=name)
-    subjects = [Subject(kind="ServiceAccount", name=account, namespace=namespace)]
     if kind == "Role":
-        binding = RoleBinding(metadata=ObjectMeta(name=name), roleRef=reference, subjects=subjects)
+        binding = RoleBinding(metadata=ObjectMeta(name=name), roleRef=reference, subjects=[account])
         admin.create(binding, namespace=namespace)
         return
-    admin.create(ClusterRoleBinding(metadata=ObjectMeta(name=name), roleRef=reference, subjects=subjects))
+    admin.create(ClusterRoleBinding(metadata=ObjectMeta(name=name), roleRef=reference, subjects=[account]))
     yield from ((ClusterRole, name), (ClusterRoleBinding, name))
 
 
@@ -331,9 +343,9 @@ class Begun:
 def program(cluster: Cluster, token_for: Tokens, namespace: str, tmp_path: Path) -> Callable[..., Program]:
     """Give the program as somebody runs it who has the exact rights of groups of verbs in the namespace."""
 
-    def make(*groups: str, helped: bool = True) -> Program:
+    def make(*groups: str, **more: Any) -> Program:
         path = tmp_path / f"{uuid.uuid4().hex[:8]}.kubeconfig"
-        write_for_bearer(path, cluster.kubeconfig, token_for(*groups, helped=helped))
+        write_for_bearer(path, cluster.kubeconfig, token_for(*groups, **more))
         return Program(path, namespace)
 
     return make

@@ -55,7 +55,7 @@ def kept_data(claims: Claims, admin: Client) -> Iterator[None]:
     """A test that leaves snapshots of our driver without a VolumeSnapshot; they go with it."""
     yield
     admin.deletecollection(VolumeSnapshot, namespace=claims.kubectl.namespace)
-    _wait_for_end(admin, claims.kubectl.namespace)
+    wait_for_end_of_snapshots(admin, claims.kubectl.namespace)
     known = {one.metadata.uid for one in admin.list(VolumeSnapshot, namespace="*")}
     for one in admin.list(VolumeSnapshotContent):
         if one["spec"]["driver"] == DRIVER and one["spec"]["volumeSnapshotRef"].get("uid") not in known:
@@ -96,13 +96,14 @@ def _be_gone(admin: Client, twin: Twin) -> None:
     namespace = twin.kubectl.namespace
     admin.deletecollection(PersistentVolumeClaim, namespace=namespace)
     admin.deletecollection(VolumeSnapshot, namespace=namespace)
-    _wait_for_end(admin, namespace)
+    wait_for_end_of_snapshots(admin, namespace)
     if [one for one in admin.list(VolumeSnapshotContent) if one.metadata.name == twin.content]:
         admin.delete(VolumeSnapshotContent, twin.content)
     admin.delete(Namespace, namespace)
 
 
-def _wait_for_end(admin: Client, namespace: str) -> None:
+def wait_for_end_of_snapshots(admin: Client, namespace: str) -> None:
+    """Return once a namespace has no snapshots any more."""
     wait_until(
         lambda: not list(admin.list(VolumeSnapshot, namespace=namespace)),
         f"the end of the snapshots in {namespace}",

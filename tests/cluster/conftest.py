@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from clusters import Cluster, a_cluster, account, admin, as_account, namespace
 from grouped import group_class
+from mounted import mounted
 from served import allowed, claims, classes, driver, everybody, kubectl, program, token_for
 from twins import kept_data, twin_of
 
@@ -24,6 +25,7 @@ __all__ = [
     "group_class",
     "kept_data",
     "kubectl",
+    "mounted",
     "namespace",
     "program",
     "token_for",

@@ -16,7 +16,7 @@ from lightkube.resources.storage_v1 import StorageClass
 from mounted import Mounted
 from served import FILES, IMAGES, Claims, Program
 
-from testbed.kubectl import Kubectl, claim, snapshot
+from testbed.kubectl import claim, snapshot
 from volrewind import errors
 from volrewind.cluster.client import Connection
 from volrewind.model.labels import DRIVER
@@ -25,11 +25,6 @@ from volrewind.services.claims.restore import RestoreRequest, be_usable, restore
 pytestmark = [pytest.mark.cluster, pytest.mark.root]
 
 Given = Callable[..., Program]
-
-
-@pytest.fixture
-def mounted(driver: Driver, kubectl: Kubectl) -> Mounted:
-    return Mounted(driver, kubectl)
 
 
 @pytest.fixture

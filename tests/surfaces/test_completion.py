@@ -113,7 +113,7 @@ def test_called_by_kubectl_it_says_so(words: list[str]) -> None:
 
 
 # What does not exist yet, and what nobody can list.
-_UNKNOWN = {"pool create name", "volume create name", "class create name", "clone volume", "ls path", "cat path",
+_UNKNOWN = {"pool create name", "volume create name", "class create name", "env create name", "ls path", "cat path",
             "pool resize size", "volume resize size"}  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from volrewind.cli.clusters import Where, cluster_options, deadline_option, is_a
 from volrewind.cli.commands import argument, command, option
 from volrewind.cli.output import environment, output_option, shown
 from volrewind.cli.parsing import moment_of, targets_of
+from volrewind.errors import UsageError
 from volrewind.services.rollback import RolledBack
 
 
@@ -108,16 +109,49 @@ def _say(done: RolledBack) -> None:
 
 
 @command("clone")
-@argument("name", offers="snapshots")
-@argument("volume")
-@option("--size", default="", help="Its size, e.g. 10Gi; the snapshot's by default, and never less.")
-@option("--mount", "target", default="", help="An empty directory to mount it at.")
-def clone_command(name: str, volume: str, size: str, target: str) -> None:
-    """Make VOLUME, writable and independent, from snapshot NAME, in an instant.
+@argument("names", nargs=-1, offers="claims")
+@option(
+    "--to",
+    default="",
+    metavar="NAMESPACE",
+    offers="namespaces",
+    help="Claims: where the clone is to be; in its own by default.",
+)
+@option("--name", "new_name", default="", help="Claims: what to call it; as the claim, or CLAIM-clone beside it.")
+@option("-l", "--selector", default="", metavar="LABELS", help="Claims: every one with these labels.")
+@option("--from-snapshot", default="", metavar="SNAPSHOT", offers="snapshots", help="Claims: instead of one taken now.")
+@option("--class", "storage_class", default="", offers="storage classes", help="Claims: that of the claim by default.")
+@option("--ttl", default="", metavar="TIME", help="Claims: when `env prune` may remove it, e.g. 8h, 3d.")
+@option("--bind", is_flag=True, help="Claims: run a short-lived Pod where only that has the volume made.")
+@deadline_option
+@cluster_options()
+@option("--size", default="", help="On a host: its size, e.g. 10Gi; the snapshot's by default, and never less.")
+@option("--mount", "target", default="", help="On a host: an empty directory to mount it at.")
+@local_option
+@output_option
+def clone_command(
+    names: tuple[str, ...], where: Where, size: str, target: str, local: bool, output: str, **of_claims: Any
+) -> None:
+    """Make an independent, writable copy of each claim, here or in another namespace; the original stays as it is.
+
+    On a host: make volume NAME2 from snapshot NAME1, in an instant.
 
     \b
+    volrewind clone data-pvc -n production --to staging
+    volrewind clone data-pvc --from-snapshot data-pvc-20260101-020000 --name data-test --ttl 8h
     volrewind clone data-20260101-020000 data-test --mount /mnt/test
     """
+    if is_about_cluster(where, local=local or bool(size or target)):
+        from volrewind.cli.claim_cloning import clone_of_claims
+
+        clone_of_claims(where, names, output=output, **of_claims)
+        return
+    if len(names) != 2:
+        raise UsageError("on a host, name a snapshot and the volume to make from it")
+    _clone_here(*names, size=size, target=target)
+
+
+def _clone_here(name: str, volume: str, *, size: str, target: str) -> None:
     from volrewind.model.quantity import parse_size
     from volrewind.services.restores import clone
     from volrewind.services.storage import mount_volume

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from copy import copy
 from typing import Any  # what lightkube gives: classes of objects, made when they are needed
 
 import httpx2
@@ -41,6 +42,12 @@ class Connection:
         self.requests = Requests(client, clock)
         self.clock = clock
         self.namespace = namespace or client.namespace
+
+    def at(self, namespace: str) -> Connection:
+        """Return the same connection, by which another namespace is meant."""
+        other = copy(self)
+        other.namespace = namespace
+        return other
 
     def each(
         self,

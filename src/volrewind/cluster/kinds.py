@@ -67,6 +67,7 @@ POD = _read(wire.Pod)
 POD_DOCUMENT = _read(wire.PodDocument)
 JOB = _read(wire.Job)
 CRON_JOB = _read(wire.CronJob)
+QUOTA = _read(wire.ResourceQuota)
 
 
 @cache

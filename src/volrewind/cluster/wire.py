@@ -71,10 +71,6 @@ class _ClaimStatus(msgspec.Struct):
     capacity: dict[str, Any] = {}  # Any: as above
 
 
-class Namespace(Thing):
-    """A namespace."""
-
-
 class PersistentVolumeClaim(Thing, rename="camel"):
     """A claim."""
 
@@ -382,6 +378,20 @@ class CronJob(Thing):
     spec: _CronJobSpec = msgspec.field(default_factory=_CronJobSpec)
 
 
+class _NamespaceStatus(msgspec.Struct):
+    conditions: tuple[_Condition, ...] = ()
+
+
+class Namespace(Thing, rename="camel"):
+    """A namespace."""
+
+    status: _NamespaceStatus = msgspec.field(default_factory=_NamespaceStatus)
+
+
+class ResourceQuota(Thing, rename="camel"):
+    """What a namespace may use."""
+
+
 class _Allowed(msgspec.Struct):
     allowed: bool = False
 
@@ -424,4 +434,5 @@ PLACES: dict[type[Thing], Place] = {
     PodDocument: Place("", "v1", "Pod", "pods", True),
     Job: Place("batch", "v1", "Job", "jobs", True),
     CronJob: Place("batch", "v1", "CronJob", "cronjobs", True),
+    ResourceQuota: Place("", "v1", "ResourceQuota", "resourcequotas", True),
 }

@@ -38,7 +38,12 @@ def origin_of(claim: StoredClaim) -> Origin:
 
 def origin_note(claim: StoredClaim) -> str:
     """Return the annotation for a snapshot of this claim."""
-    return msgspec.json.encode(origin_of(claim)).decode()
+    return note_of(origin_of(claim))
+
+
+def note_of(origin: Origin) -> str:
+    """Return the annotation that says this of a claim."""
+    return msgspec.json.encode(origin).decode()
 
 
 def noted_origin(snapshot: ClaimSnapshot) -> Origin | None:

@@ -20,6 +20,10 @@ ORIGIN = "volrewind.io/origin"  # annotation of a snapshot: what its claim was l
 RESTORED_FROM = "volrewind.io/restored-from"  # annotation of a claim: the uid of the snapshot it began as
 STOPPED = "volrewind.io/stopped"  # in the nodeSelector of a DaemonSet that is stopped: no node has it
 MADE_AGAIN = "volrewind.io/made-again-from"  # annotation of a Pod: the uid of the one it was before it was stopped
+CLONE = "volrewind.io/clone"  # label of a clone, and of what another namespace knows a snapshot by meanwhile: the clone's key
+CLONE_OF = "volrewind.io/clone-of"  # annotation of both: namespace and name of what was cloned
+EXPIRES = "volrewind.io/expires"  # annotation of a clone, or of a namespace of them: when it may be removed (RFC 3339)
+ENVIRONMENT = "volrewind.io/environment"  # label of a namespace that was made for clones, and goes with them
 HELPER = "volrewind.io/helper"  # label of what lives as long as a command of ours runs: a Job, its Pod, its claims
 
 # On the records of a pool, which let a lost cluster be told what its volumes and snapshots were called.

@@ -13,6 +13,7 @@ import msgspec
 
 from volrewind.model.claim import Claim
 from volrewind.model.claim_snapshot import Binding, ClaimSnapshot, Content
+from volrewind.model.labels import CLONE, CLONE_OF
 from volrewind.plan.finalizers import CLAIM_SOURCE, holders_of_claim, holders_of_content, holders_of_snapshot
 from volrewind.plan.snapshot_users import Users
 
@@ -35,6 +36,7 @@ class Step(Enum):
 
     NONE = "none"  # nothing that we may do: somebody else must act
     RELEASE = "release"  # take our own finalizer away
+    FINISH = "finish"  # take away by what a namespace knew another's snapshot, of which a clone was made
     FORGET = "forget"  # delete a content alone, whose snapshot another content knows too
     DESTROY = "destroy"  # have the driver delete the snapshot, for good
     ABANDON = "abandon"  # let a content go whose driver does not delete its snapshot, which stays there for ever
@@ -100,6 +102,8 @@ def _contents(found: Found, contents: Iterable[Content], now: datetime) -> Itera
 def _left_content(found: Found, content: Content, why: str, is_last: bool) -> Orphan:
     said = f"it {why.format('/'.join(content.snapshot[:2]))}; policy {content.deletion_policy.value}"
     twins = ", ".join(one.name for one in found.twins(content))
+    if CLONE in content.labels:
+        return _of_content(content, said, Step.FORGET, f"deletes this content alone; snapshot {content.handle!r} stays")
     if not content.handle or twins:
         known = f"its snapshot stays: content {twins} knows it too" if twins else "it has no snapshot"
         return _of_content(content, said, Step.FORGET, f"deletes this content alone; {known}")
@@ -132,7 +136,9 @@ def _snapshots(found: Found, now: datetime) -> Iterator[Orphan]:
     sources = {(one.namespace, one.name) for one in found.claims}
     for one in found.snapshots:
         users = found.users(one)
-        if users.marks and not users.twins and now - one.created > _LONG:
+        if CLONE in one.labels and not one.is_deleted and now - one.created > _LONG:
+            yield _made_for_clone(one, users)
+        elif users.marks and not (users.twins or users.restoring) and now - one.created > _LONG:
             yield _marked(one, users, is_known=found.contents is not None)
         elif one.deleted_since is not None and now - one.deleted_since > _LONG:
             held = "; ".join(str(holder) for holder in holders_of_snapshot(one, users)) or "nothing holds it any more"
@@ -143,6 +149,19 @@ def _snapshots(found: Found, now: datetime) -> Iterator[Orphan]:
         elif one.source and (one.namespace, one.source) not in sources:
             does = f"`volrewind restore {one.name}` brings it back, `volrewind delete {one.name}` gives it up"
             yield _of_snapshot(one, f"its claim {one.source!r} is gone: it is what is left of it", does)
+
+
+def _made_for_clone(snapshot: ClaimSnapshot, users: Users) -> Orphan:
+    original, content = snapshot.annotations.get(CLONE_OF, "another namespace's snapshot"), snapshot.content
+    why = f"it makes {original} known here, for a clone"
+    if users.restoring:
+        waiting = ", ".join(str(one) for one in users.restoring)
+        return _of_snapshot(
+            snapshot, f"{why}: claim {waiting} waits for its data", "the same `volrewind clone` goes on"
+        )
+    if content is None or content.labels.get(CLONE) != snapshot.labels[CLONE]:
+        return _of_snapshot(snapshot, why, "the same `volrewind clone` takes it away")
+    return _of_snapshot(snapshot, f"{why}, and nobody waits for it", f"takes it away; {original} stays", Step.FINISH)
 
 
 def _marked(snapshot: ClaimSnapshot, users: Users, *, is_known: bool) -> Orphan:

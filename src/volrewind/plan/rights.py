@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any  # manifests
 
 import msgspec
@@ -40,6 +40,12 @@ class Rights(msgspec.Struct, frozen=True):
     danger: str = ""
 
 
+_INTO = (  # what it takes to have clones in a namespace
+    Rule("", ("namespaces",), ("get",)),
+    Rule("", ("persistentvolumeclaims",), (*_READ, "create", "delete")),
+    Rule(_SNAPSHOTS, ("volumesnapshots",), (*_READ, "create", "delete")),
+    Rule("", ("events",), ("list",)),
+)
 GROUPS: dict[str, Rights] = {
     "read": Rights(
         "look at claims and their snapshots",
@@ -116,6 +122,42 @@ GROUPS: dict[str, Rights] = {
         namespaced=(Rule("", ("persistentvolumeclaims",), ("create",)),),
         includes=("read",),
     ),
+    "clone": Rights(
+        "clone claims of a namespace, to it or to another one",
+        ("clone",),
+        namespaced=(
+            Rule("", ("persistentvolumeclaims",), _READ),
+            Rule(_SNAPSHOTS, ("volumesnapshots",), (*_READ, "create", "patch")),
+        ),
+        whole=(Rule(_SNAPSHOTS, ("volumesnapshotcontents",), (*_READ, "create", "patch", "delete")),),
+        helpful=(
+            Rule("", ("persistentvolumes",), ("get", "list")),
+            Rule("storage.k8s.io", ("storageclasses",), ("get", "list")),
+            Rule(_SNAPSHOTS, ("volumesnapshotclasses",), ("get", "list")),
+        ),
+        danger="contents belong to the whole cluster: whoever may make one makes any snapshot of its driver known in any"
+        " namespace, that of every tenant, and whoever may change or delete one can destroy snapshots. volrewind asks for the"
+        " rights in both namespaces as well; kubectl does not",
+    ),
+    "clone-to": Rights(
+        "have clones of another namespace's claims in this one",
+        ("clone --to",),
+        namespaced=_INTO,
+    ),
+    "env": Rights(
+        "make, list and delete namespaces with clones of the claims of this one",
+        ("env",),
+        whole=(
+            *_INTO,
+            Rule("", ("namespaces",), ("list", "create", "delete")),
+            Rule("", ("resourcequotas",), ("get", "create")),
+            Rule("", ("persistentvolumes",), ("list",)),
+        ),
+        includes=("clone",),
+        danger="whoever may make and delete namespaces, claims and contents can delete all that runs and every volume in the"
+        " whole cluster, and reach every snapshot of a driver. volrewind deletes only namespaces that it made, and asks"
+        " for the rights on the source as well; kubectl does not",
+    ),
     "bind": Rights(
         "have the volumes of new claims made by a short-lived Pod",
         ("restore --bind",),
@@ -178,6 +220,13 @@ def rights_of(name: str) -> Rights:
 
 def _together(rules: Iterable[Sequence[Rule]]) -> tuple[Rule, ...]:
     return tuple(dict.fromkeys(rule for some in rules for rule in some))
+
+
+def each_right(name: str) -> Iterator[tuple[str, str, str]]:
+    """Yield API group, resource and verb of all that a group of verbs needs in a namespace."""
+    for rule in rights_of(name).namespaced:
+        for resource in rule.resources:
+            yield from ((rule.group, resource, verb) for verb in rule.verbs)
 
 
 def roles_for(name: str, namespace: str, *, helped: bool = True) -> tuple[Manifest, ...]:

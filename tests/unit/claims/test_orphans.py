@@ -10,8 +10,9 @@ from claim_values import NOW, claim, content, snapshot, waiting
 from msgspec.structs import replace
 
 from volrewind.cluster.snapshots import joined
-from volrewind.model.claim import Claim
+from volrewind.model.claim import Claim, Phase
 from volrewind.model.claim_snapshot import Binding, ClaimSnapshot, Content, DeletionPolicy
+from volrewind.model.labels import CLONE, CLONE_OF
 from volrewind.plan.finalizers import BOUND, CLAIM_SOURCE, CONTENT_BOUND
 from volrewind.plan.orphans import Found, Kind, Orphan, Step, orphans
 from volrewind.plan.snapshot_users import Usage
@@ -134,3 +135,34 @@ def test_a_claim_that_is_held_by_a_snapshot_that_is_never_cut_names_it() -> None
     held = claim(is_deleted=True, deleted_since=NOW, finalizers=(CLAIM_SOURCE,))
     (found,) = look([waiting("never")], [], claims=[held])
     assert (found.kind, found.step, found.does) == (Kind.CLAIM, Step.NONE, "`volrewind delete never`")
+
+
+def _twin_of_clone(**more: object) -> tuple[ClaimSnapshot, Content]:
+    labels = {CLONE: "key"}
+    one = snapshot("twin", namespace="dev", claim="", labels=labels, annotations={CLONE_OF: "shop/data-1"}, **more)
+    return one, content(one, labels=labels, deletion_policy=RETAIN, handle="handle-of-data-1")
+
+
+def test_what_a_killed_clone_left_is_taken_away_unless_a_claim_still_waits_for_it() -> None:
+    first, (twin, of_twin) = snapshot(finalizers=("volrewind.io/clone-key",)), _twin_of_clone()
+    contents = [content(first), of_twin]
+
+    (found,) = look([first, twin], contents)
+    assert (found.name, found.step) == ("twin", Step.FINISH)
+    assert found.does == "takes it away; shop/data-1 stays"
+
+    waiting_claim = claim("copy", phase=Phase.PENDING, made_from=("dev", "twin"))
+    (found,) = look([first, twin], contents, [claim(), waiting_claim])
+    assert (found.step, found.does) == (Step.NONE, "the same `volrewind clone` goes on")
+
+
+def test_the_content_of_a_killed_clone_never_takes_the_data_along() -> None:
+    _, of_twin = _twin_of_clone()
+    (found,) = look([], [of_twin])
+    assert (found.step, found.does) == (Step.FORGET, "deletes this content alone; snapshot 'handle-of-data-1' stays")
+
+
+def test_a_mark_is_kept_while_a_claim_beside_it_waits_for_its_data() -> None:
+    one = snapshot(finalizers=("volrewind.io/clone-key",))
+    waiting_claim = claim("copy", phase=Phase.PENDING, made_from=("shop", one.name))
+    assert look([one], [content(one)], [claim(), waiting_claim]) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from volrewind.model.labels import EXPIRES
 from volrewind.services.documents import Document, seconds_of, time_of
 
 if TYPE_CHECKING:  # a surface loads only the services it calls
@@ -12,11 +13,13 @@ if TYPE_CHECKING:  # a surface loads only the services it calls
     from volrewind.cluster.events import Said
     from volrewind.model.claim import Claim
     from volrewind.model.claim_snapshot import ClaimSnapshot
+    from volrewind.model.env import Env
     from volrewind.plan.claim_pruning import ClaimVerdict
     from volrewind.plan.methods import Offer
     from volrewind.plan.orphans import Orphan
     from volrewind.services.claims.choosing import ClaimOffers
     from volrewind.services.claims.classes import Listed
+    from volrewind.services.claims.cloning.clone import Cloned
     from volrewind.services.claims.delete import Deleted
     from volrewind.services.claims.describe import Described
     from volrewind.services.claims.listing import ListedSnapshot
@@ -171,6 +174,36 @@ def restored_document(restored: Restored) -> Document:
         "storageClass": claim.storage_class,
         "sizeBytes": claim.size_bytes or claim.requested_bytes,
         "reasons": list(plan.reasons) if plan else [],
+    }
+
+
+def cloned_document(cloned: Cloned) -> Document:
+    """Return a clone that was made."""
+    claim, snapshot, plan = cloned.claim, cloned.snapshot, cloned.plan
+    return {
+        "name": cloned.aim.name,
+        "namespace": cloned.aim.namespace,
+        "id": claim.uid if claim else None,
+        "bound": cloned.is_bound,
+        "source": {"namespace": cloned.aim.source[0], "name": cloned.aim.source[1]},
+        "snapshot": snapshot.name if snapshot else None,
+        "cut": time_of(snapshot.cut) if snapshot and snapshot.cut else None,
+        "storageClass": claim.storage_class if claim else "",
+        "sizeBytes": (claim.size_bytes or claim.requested_bytes) if claim else None,
+        "expires": (claim.annotations.get(EXPIRES) or None) if claim else None,
+        "reasons": list(plan.reasons) if plan else [],
+    }
+
+
+def env_document(env: Env, now: datetime) -> Document:
+    """Return a namespace with clones."""
+    return {
+        "name": env.name,
+        "source": env.source,
+        "ageSeconds": seconds_of(now - env.created),
+        "expires": time_of(env.expires) if env.expires else None,
+        "expired": env.expires is not None and env.expires <= now,
+        "deleted": env.is_deleted,
     }
 
 

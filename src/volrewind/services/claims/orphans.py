@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import msgspec
 
-from volrewind.cluster import kinds, snapshots
+from volrewind.cluster import kinds
 from volrewind.cluster.client import Connection
 from volrewind.cluster.values import content_of, snapshot_of
-from volrewind.cluster.watching import Watched, wait_for
 from volrewind.errors import NotFound, NotSupported, Refused, TimedOut, UsageError
 from volrewind.model.claim_snapshot import ClaimSnapshot, Content, DeletionPolicy
-from volrewind.model.labels import IN_USE
-from volrewind.plan.finalizers import CONTENT_BOUND, holders_of_content
+from volrewind.model.labels import CLONE, IN_USE
+from volrewind.plan.finalizers import CONTENT_BOUND
 from volrewind.plan.orphans import Found, Kind, Orphan, Step, orphans
+from volrewind.services.claims import contents
+from volrewind.services.claims.cloning import twins
 from volrewind.services.claims.surroundings import surroundings
 
 __all__ = ["Connection", "Kind", "Left", "Orphan", "Step", "find", "free", "named"]
 
-# Without it a csi-snapshotter leaves a content alone that is deleted before its VolumeSnapshot (external-snapshotter 8, shouldDelete).
-_LET_GO = "snapshot.storage.kubernetes.io/volumesnapshot-being-deleted"
 _BY_ITSELF_SECONDS = 10.0  # a csi-snapshotter that works lets go of a content to be retained within a second
 
 
@@ -73,6 +72,10 @@ def free(cluster: Connection, orphan: Orphan, *, allow_last: bool = False, deadl
     match orphan.step:
         case Step.RELEASE:
             _release(cluster, orphan)
+        case Step.FINISH:
+            snapshot = _seen_snapshot(orphan)
+            key = snapshot.labels[CLONE]
+            twins.be_gone(cluster, snapshot.namespace, key, deadline_seconds=deadline_seconds)
         case Step.FORGET | Step.DESTROY | Step.ABANDON:
             _free_content(cluster, orphan, allow_last=allow_last, deadline_seconds=deadline_seconds)
         case _:
@@ -84,8 +87,9 @@ def free(cluster: Connection, orphan: Orphan, *, allow_last: bool = False, deadl
 def _release(cluster: Connection, orphan: Orphan) -> None:
     snapshot = _seen_snapshot(orphan)
     now = snapshot_of(cluster.get(kinds.SNAPSHOT, snapshot.name, snapshot.namespace))
-    left = [one for one in now.finalizers if not one.startswith(IN_USE)]
-    patch = {"metadata": {"finalizers": left}}
+    ours = [one for one in now.finalizers if one.startswith(IN_USE)]
+    left = [one for one in now.finalizers if one not in ours]
+    patch = {"metadata": {"finalizers": left, "labels": dict.fromkeys(ours)}}
     cluster.change(kinds.SNAPSHOT, now.name, patch, now.namespace, uid=snapshot.uid, version=snapshot.resource_version)
 
 
@@ -98,16 +102,16 @@ def _free_content(cluster: Connection, orphan: Orphan, *, allow_last: bool, dead
         )
     if orphan.step is not Step.ABANDON:
         _check_left(cluster, content)
-    destroys = orphan.step is Step.DESTROY
-    policy = DeletionPolicy.DELETE if destroys else DeletionPolicy.RETAIN
-    patch = {"metadata": {"annotations": {_LET_GO: "yes"}}, "spec": {"deletionPolicy": policy.value}}
-    cluster.change(kinds.CONTENT, content.name, patch, uid=content.uid, version=content.resource_version)
-    if not destroys and orphan.step is not Step.ABANDON:
-        snapshots.be_retained(cluster, content_of(cluster.get(kinds.CONTENT, content.name)))
+    version = content.resource_version
+    if orphan.step is Step.FORGET:
+        contents.be_forgotten(cluster, content, deadline_seconds=deadline_seconds, version=version)
+        return
+    policy = DeletionPolicy.DELETE if orphan.step is Step.DESTROY else DeletionPolicy.RETAIN
+    contents.let_go(cluster, content, policy, version=version)
     cluster.delete(kinds.CONTENT, content.name, uid=content.uid)
     if orphan.step is Step.ABANDON:
         _abandon(cluster, content)
-    _be_gone(cluster, content, deadline_seconds)
+    contents.be_gone(cluster, content, deadline_seconds)
 
 
 def _check_left(cluster: Connection, content: Content) -> None:
@@ -121,28 +125,12 @@ def _check_left(cluster: Connection, content: Content) -> None:
 def _abandon(cluster: Connection, content: Content) -> None:
     """Take the finalizer away that only a csi-snapshotter should, once it had time to do that itself."""
     try:
-        _be_gone(cluster, content, _BY_ITSELF_SECONDS)
+        contents.be_gone(cluster, content, _BY_ITSELF_SECONDS)
     except TimedOut:
         now = content_of(cluster.get(kinds.CONTENT, content.name))
         left = [one for one in now.finalizers if one != CONTENT_BOUND]
         patch = {"metadata": {"finalizers": left}}
         cluster.change(kinds.CONTENT, now.name, patch, uid=content.uid, version=now.resource_version)
-
-
-def _be_gone(cluster: Connection, content: Content, deadline_seconds: float) -> None:
-    def gone(known: object) -> bool | None:
-        assert isinstance(known, dict)
-        return None if content.uid in {one.metadata.uid for one in known.values()} else True
-
-    def what() -> str:
-        found = cluster.find(kinds.CONTENT, content.name)
-        held = holders_of_content(content_of(found)) if found else ()
-        return (
-            f"content {content.name!r} to be gone, held by {'; '.join(str(one) for one in held) or 'nothing any more'}"
-        )
-
-    watched = Watched(kinds.CONTENT, fields=f"metadata.name={content.name}")
-    wait_for(cluster, watched, gone, what, deadline_seconds=deadline_seconds)
 
 
 def _seen_content(orphan: Orphan) -> Content:
