@@ -36,6 +36,7 @@ class Driver:
     base: Path
     pools: tuple[str, ...] = POOLS
     node: str = "node-1"
+    options: tuple[str, ...] = ("--sparse",)
     process: subprocess.Popen[bytes] | None = None
     channels: dict[Path, grpc.Channel] = field(default_factory=dict)
 
@@ -69,7 +70,7 @@ class Driver:
     def command(self) -> list[str]:
         pools = [word for pool in self.pools for word in ("--pool", pool)]
         places = ["--kubelet-dir", str(self.kubelet), "--health-socket", str(self.health_socket)]
-        return [sys.executable, "-m", "volrewind", "csi-driver", "--node-id", self.node, *pools, "--sparse", *places]
+        return [sys.executable, "-m", "volrewind", "csi-driver", "--node-id", self.node, *pools, *self.options, *places]
 
     def start(self, *, wait: bool = True) -> None:
         self.kubelet.mkdir(exist_ok=True)

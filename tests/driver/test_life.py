@@ -40,6 +40,14 @@ def test_only_root_may_call(driver: Driver) -> None:
         assert stat.S_IMODE(socket.stat().st_mode) == 0o600
 
 
+def test_a_group_may_call_besides_root_where_that_is_said(own_driver: Driver) -> None:
+    own_driver.options = ("--sparse", "--socket-group=65532")
+    own_driver.start()
+    status = own_driver.socket.stat()
+    assert (stat.S_IMODE(status.st_mode), status.st_gid) == (0o660, 65532)
+    assert stat.S_IMODE(own_driver.registration_socket.stat().st_mode) == 0o600
+
+
 def test_a_kubelet_that_does_not_want_us_ends_us(own_driver: Driver) -> None:
     own_driver.start()
     own_driver.call("NotifyRegistrationStatus", socket=own_driver.registration_socket, plugin_registered=True)

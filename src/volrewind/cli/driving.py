@@ -31,6 +31,7 @@ _KUBELET = "/var/lib/kubelet"
 @option(
     "--endpoint", default="", metavar="unix://SOCKET", help="Where to listen; in the kubelet's directory by default."
 )
+@option("--socket-group", type=int, metavar="GID", help="Let this group call, too: sidecars that are not root.")
 @option(
     "--health-socket", default="", metavar="SOCKET", help="Tell here whether the driver is well; nowhere by default."
 )
@@ -41,6 +42,7 @@ def csi_driver_command(
     sparse: bool,
     kubelet_dir: str,
     endpoint: str,
+    socket_group: int | None,
     health_socket: str,
     verbose: bool,
 ) -> None:
@@ -70,6 +72,7 @@ def csi_driver_command(
             kubelet=kubelet,
             health=Path(health_socket) if health_socket else None,
             sparse=sparse,
+            group=socket_group,
         )
     )
 

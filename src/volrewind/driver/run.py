@@ -48,7 +48,8 @@ DEFAULT_SOCKET = Path("plugins") / DRIVER / "csi.sock"  # in the kubelet's direc
 class Settings:
     """What a driver is told. `pools` are names with the size in bytes to make each with, None for one that exists.
 
-    `kubelet` None registers nowhere, and takes any path to mount at. `health` None tells nobody whether it is well.
+    `kubelet` None registers nowhere, and takes any path to mount at. `health` None tells nobody whether it is well. Members of
+    `group` may call, besides root.
     """
 
     state: Path
@@ -58,6 +59,7 @@ class Settings:
     kubelet: Path | None = None
     health: Path | None = None
     sparse: bool = False
+    group: int | None = None
 
 
 def run(settings: Settings, clock: Clock | None = None) -> None:
@@ -112,7 +114,7 @@ def _main_server(settings: Settings, served: Served, node: str, clock: Clock) ->
     serve(to, services["Controller"], (Controller(served, locks, node), Snapshots(served, locks)), clock)
     serve(to, services["Node"], (Node(served, locks, node, settings.kubelet), Use(served, locks)), clock)
     serve(to, services["GroupController"], (Groups(served, locks),), clock)
-    listen(to, settings.endpoint)
+    listen(to, settings.endpoint, settings.group)
     return to
 
 

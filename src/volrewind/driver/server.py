@@ -83,8 +83,8 @@ def _level(method: MethodDescriptor) -> int:
     return logging.INFO if changes else logging.DEBUG
 
 
-def listen(to: grpc.Server, path: Path) -> None:
-    """Answer calls at a socket that only root may use; one that a dead driver left goes.
+def listen(to: grpc.Server, path: Path, group: int | None = None) -> None:
+    """Answer calls at a socket that only root, and the members of a group, may use; one that a dead driver left goes.
 
     Raises:
         Refused: somebody answers there.
@@ -100,4 +100,7 @@ def listen(to: grpc.Server, path: Path) -> None:
         to.add_insecure_port(f"unix:{path}")
     finally:
         os.umask(old)
+    if group is not None:
+        os.chown(path, -1, group)
+        path.chmod(0o660)
     to.start()

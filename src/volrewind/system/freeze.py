@@ -1,7 +1,8 @@
 """File systems held still, by a process that lets go whatever becomes of us.
 
 This module is also that process: it freezes, says so, and thaws on a line, on the end of its input (we died), or on its own timer.
-It heeds no signal that could end it before. What kills both at once leaves the file systems frozen; `thaw` is for the next start.
+It heeds no signal that could end it before, and leaves our control groups first, since a container is killed with all that is in
+them. `thaw` is for what was frozen nevertheless when a process starts.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from volrewind.errors import Refused
-from volrewind.system import ioctl
+from volrewind.system import ioctl, mounts
 from volrewind.system.files import directory_fd, sync_file_system
 from volrewind.system.process import companion
 
@@ -24,6 +25,7 @@ _FIFREEZE, _FITHAW = 0xC0045877, 0xC0045878  # linux/fs.h
 # Freezing writes out what is dirty, and what was not written by then must be after a sync: tens of milliseconds are
 # usual (measured November 2026).
 _FREEZING_SECONDS = 30.0
+_PROC = Path("/proc")
 
 
 class Hold:
@@ -37,13 +39,18 @@ def frozen(paths: Sequence[Path], *, seconds: float) -> Iterator[Hold]:
     """Hold file systems still while the block runs, but never longer than `seconds`; none at all is held at once.
 
     Raises:
-        Refused: one of them cannot be frozen; none is then.
+        Refused: one of them cannot be frozen, or nobody would thaw them if we were killed; none is frozen then.
     """
     hold = Hold()
     if not paths:
         yield hold
         hold.was_kept = True
         return
+    if os.getpid() == 1:  # the kernel kills all processes of a namespace with its first one: pid_namespaces(7)
+        raise Refused(
+            "file systems cannot be frozen: who thaws them would end together with this container",
+            hint="give its Pod hostPID: true, as `volrewind install driver` does",
+        )
     for path in paths:
         sync_file_system(path)  # so that little is left to do with all of them frozen
     with companion([sys.executable, "-m", __name__, f"{seconds}", *map(str, paths)]) as (say, hear):
@@ -84,6 +91,7 @@ def _hold(seconds: float, paths: Sequence[Path]) -> None:
     held: list[tuple[int, Path]] = []
     with ExitStack() as opened:
         try:
+            _leave_control_groups()
             # open until it is thawed, so that it cannot be unmounted meanwhile: it would stay frozen, out of reach
             roots = [(opened.enter_context(directory_fd(path)), path) for path in paths]
             for fd, path in roots:
@@ -100,6 +108,33 @@ def _hold(seconds: float, paths: Sequence[Path]) -> None:
                 with suppress(OSError):
                     _thaw(fd, path)
     _say(said)
+
+
+def _leave_control_groups() -> None:
+    """Be where nobody ends us together with who started us: at the top of each hierarchy, as we or the first process see it.
+
+    Raises:
+        OSError: we are still in one that may be ended as a whole.
+    """
+    before = _control_groups()
+    for process in (_PROC / "self", _PROC / "1"):  # the host's first process, also in a Pod with hostPID
+        with suppress(OSError):
+            for top in _tops_of_control_groups(process):
+                with suppress(OSError):  # read-only, or not ours to write to
+                    top.joinpath("cgroup.procs").write_text("0")
+    for group in before & _control_groups():
+        if not group.endswith(":/"):
+            raise PermissionError(errno.EPERM, "the helper cannot leave control group", group)
+
+
+def _control_groups() -> frozenset[str]:
+    return frozenset((_PROC / "self" / "cgroup").read_text("utf-8", "surrogateescape").splitlines())
+
+
+def _tops_of_control_groups(process: Path) -> Iterator[Path]:
+    for mount in mounts.parse_mountinfo((process / "mountinfo").read_text("utf-8", "surrogateescape")):
+        if mount.filesystem in ("cgroup", "cgroup2") and mount.root == "/":
+            yield process.joinpath("root", *mount.target.parts[1:])
 
 
 def _is_told(seconds: float) -> bool:
