@@ -43,6 +43,11 @@ def test_only_the_top_of_a_dataset_is_one() -> None:
     assert zfs.places_of("tank/data") == (Path("/srv/data"),)
 
 
+@pytest.mark.usefixtures("openzfs")
+def test_the_pools_that_are_in_use_are_told() -> None:
+    assert zfs.pools_in_use() == ("other", "tank")
+
+
 @pytest.mark.parametrize(
     ("text", "properties", "sizes"),
     [

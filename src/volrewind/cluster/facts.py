@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from lightkube.resources.apps_v1 import Deployment
 from lightkube.resources.core_v1 import Node as NodeResource
@@ -11,15 +12,22 @@ from lightkube.resources.core_v1 import PersistentVolume
 from volrewind.cluster.client import Connection
 from volrewind.cluster.kinds import VolumeSnapshotClass, VolumeSnapshotContent
 from volrewind.model.node import Node
+from volrewind.model.quantity import kubernetes_bytes
 
 
 def nodes(cluster: Connection) -> tuple[Node, ...]:
     """Return the nodes, by name."""
-    found = [
-        Node(one.metadata.name, dict(one.metadata.labels or {}), one.status.nodeInfo.kubeletVersion)
-        for one in cluster.each(NodeResource)
-    ]
-    return tuple(sorted(found, key=lambda node: node.name))
+    return tuple(sorted((_node(one) for one in cluster.each(NodeResource)), key=lambda node: node.name))
+
+
+def _node(thing: Any) -> Node:  # Any: lightkube's models allow for every field to be missing
+    return Node(
+        name=thing.metadata.name,
+        labels=dict(thing.metadata.labels or {}),
+        kubelet_version=thing.status.nodeInfo.kubeletVersion,
+        memory_bytes=kubernetes_bytes((thing.status.capacity or {}).get("memory")),
+        provider=(thing.spec.providerID or "").partition(":")[0],
+    )
 
 
 def snapshot_controller_arguments(cluster: Connection) -> tuple[str, ...] | None:

@@ -68,6 +68,9 @@ POD_DOCUMENT = _read(wire.PodDocument)
 JOB = _read(wire.Job)
 CRON_JOB = _read(wire.CronJob)
 QUOTA = _read(wire.ResourceQuota)
+CSI_DRIVER = _read(wire.CSIDriver)
+BACKUP_STORE = _read(wire.BackupStorageLocation)
+BACKUP_SCHEDULE = _read(wire.Schedule)
 
 
 @cache

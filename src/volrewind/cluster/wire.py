@@ -392,6 +392,42 @@ class ResourceQuota(Thing, rename="camel"):
     """What a namespace may use."""
 
 
+class CSIDriver(Thing):
+    """A CSI driver that was installed."""
+
+
+class _Bucket(msgspec.Struct):
+    bucket: str = ""
+
+
+class _LocationSpec(msgspec.Struct, rename="camel"):
+    provider: str = ""
+    object_storage: _Bucket = msgspec.field(default_factory=_Bucket)
+    access_mode: str = "ReadWrite"
+
+
+class BackupStorageLocation(Thing):
+    """An object store that Velero writes to."""
+
+    spec: _LocationSpec = msgspec.field(default_factory=_LocationSpec)
+
+
+class _BackupTemplate(msgspec.Struct, rename="camel"):
+    default_volumes_to_fs_backup: bool | None = None
+    default_volumes_to_restic: bool | None = None  # as it was called before Velero 1.10
+
+
+class _ScheduleSpec(msgspec.Struct):
+    template: _BackupTemplate = msgspec.field(default_factory=_BackupTemplate)
+    paused: bool = False
+
+
+class Schedule(Thing):
+    """A schedule of Velero's."""
+
+    spec: _ScheduleSpec = msgspec.field(default_factory=_ScheduleSpec)
+
+
 class _Allowed(msgspec.Struct):
     allowed: bool = False
 
@@ -412,7 +448,7 @@ class Place(NamedTuple):
     is_namespaced: bool = False
 
 
-_SNAPSHOTS, _GROUPS = "snapshot.storage.k8s.io", "groupsnapshot.storage.k8s.io"
+_SNAPSHOTS, _GROUPS, _VELERO = "snapshot.storage.k8s.io", "groupsnapshot.storage.k8s.io", "velero.io"
 PLACES: dict[type[Thing], Place] = {
     Namespace: Place("", "v1", "Namespace", "namespaces"),
     PersistentVolumeClaim: Place("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims", True),
@@ -432,6 +468,9 @@ PLACES: dict[type[Thing], Place] = {
     Event: Place("", "v1", "Event", "events", True),
     Pod: Place("", "v1", "Pod", "pods", True),
     PodDocument: Place("", "v1", "Pod", "pods", True),
+    CSIDriver: Place("storage.k8s.io", "v1", "CSIDriver", "csidrivers"),
+    BackupStorageLocation: Place(_VELERO, "v1", "BackupStorageLocation", "backupstoragelocations", True),
+    Schedule: Place(_VELERO, "v1", "Schedule", "schedules", True),
     Job: Place("batch", "v1", "Job", "jobs", True),
     CronJob: Place("batch", "v1", "CronJob", "cronjobs", True),
     ResourceQuota: Place("", "v1", "ResourceQuota", "resourcequotas", True),

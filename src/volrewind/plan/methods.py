@@ -14,7 +14,7 @@ from volrewind.plan.snapshot_class import choose_class
 # Volumes that are plain directories of a node: nothing below them can hold a moment.
 _DIRECTORIES = ("hostPath", "local")
 # Provisioners of such volumes, for those who may not read the volume itself: MicroK8s', Rancher's (k3s), minikube's.
-_DIRECTORY_PROVISIONERS = (
+DIRECTORY_PROVISIONERS = (
     "microk8s.io/hostpath",
     "rancher.io/local-path",
     "k8s.io/minikube-hostpath",
@@ -95,7 +95,7 @@ def _csi(claim: StoredClaim, cluster: ClusterFacts, wanted_class: str) -> Offer:
 def _why_no_driver(claim: StoredClaim) -> str:
     """Return why no CSI driver serves a bound claim; "" when one does."""
     storage = claim.storage
-    if storage is None and claim.claim.provisioner in _DIRECTORY_PROVISIONERS:
+    if storage is None and claim.claim.provisioner in DIRECTORY_PROVISIONERS:
         return f"{claim.claim.provisioner!r} made it a plain directory of a node, which no driver can snapshot"
     if claim.driver:
         return ""
@@ -137,7 +137,7 @@ def _velero(claim: StoredClaim, cluster: ClusterFacts, wanted_class: str) -> Off
 def _is_directory(claim: StoredClaim) -> bool:
     if claim.storage is not None:
         return claim.storage.kind == "hostPath"
-    return claim.claim.provisioner in _DIRECTORY_PROVISIONERS
+    return claim.claim.provisioner in DIRECTORY_PROVISIONERS
 
 
 METHODS = ("csi", "hostpath", "velero")

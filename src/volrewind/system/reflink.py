@@ -6,6 +6,7 @@ import errno
 import os
 import struct
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -86,6 +87,28 @@ def can_reflink(directory: Path) -> bool:
         source.unlink(missing_ok=True)
         target.unlink(missing_ok=True)
     return True
+
+
+def shares_blocks(directory: Path) -> bool | None:
+    """Tell whether files in `directory` can share blocks, by trying with two that have no name; None when that may not be."""
+    try:
+        with _nameless(directory) as source, _nameless(directory) as target:
+            os.write(source, bytes(4096))
+            ioctl.call(target, _FICLONE, source, path=directory)
+    except OSError as error:
+        may_not = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
+        return None if error.errno in may_not else False
+    return True
+
+
+@contextmanager
+def _nameless(directory: Path) -> Iterator[int]:
+    """Give a file that is gone when it is closed, however that comes."""
+    fd = os.open(directory, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
 
 
 def extent_count(path: Path) -> int:

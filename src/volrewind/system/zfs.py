@@ -50,6 +50,12 @@ def _zpool(mount: mounts.Mount) -> str | None:
     return mount.source.partition("@")[0].partition("/")[0] if mount.filesystem in _KINDS else None
 
 
+def pools_in_use() -> tuple[str, ...]:
+    """Return the zpools of which this process sees anything mounted."""
+    found = (_zpool(mount) for mount in mounts.mounts())
+    return tuple(sorted({name for name in found if name is not None}))
+
+
 def places_of(dataset: str) -> tuple[Path, ...]:
     """Return where this process sees a dataset mounted, oldest mount first."""
     return tuple(mount.target for mount in mounts.mounts() if mount.source == dataset and mount.filesystem in _KINDS)
