@@ -95,12 +95,15 @@ def _microk8s(variables: Mapping[str, str]) -> str | None:
     return next((path for place in places if os.access(path := f"{place}/microk8s", os.X_OK)), None)
 
 
+def root_state_of(variables: Mapping[str, str]) -> Path:
+    """Return the state directory that root has on this host."""
+    return Path(variables.get("VOLREWIND_STATE") or ROOT_STATE).absolute()
+
+
 def state_of(variables: Mapping[str, str]) -> Path:
     """Return the state directory of this host."""
-    if named := variables.get("VOLREWIND_STATE"):
-        return Path(named).absolute()
-    if os.geteuid() == 0:
-        return ROOT_STATE
+    if os.geteuid() == 0 or variables.get("VOLREWIND_STATE"):
+        return root_state_of(variables)
     data = variables.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
     return Path(data) / "volrewind"
 

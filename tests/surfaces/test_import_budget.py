@@ -29,6 +29,7 @@ OF_CLUSTERS = (
     "cat",
     "cp",
     "diff",
+    "recommend",
 )
 # What `list` on a host without pools has no use for. A pool in use loads its own kind.
 KINDS = {f"volrewind.pools.{kind}" for kind in ("btrfs", "image", "zfs", "reflink", "restic", "memory")}
@@ -78,6 +79,7 @@ def _packages(modules: set[str]) -> set[str]:
         ("list",),
         ("list", "-o", "json"),
         ("status",),
+        ("recommend", "--local"),
         *((verb, "--help") for verb in OF_CLUSTERS),
     ],
 )

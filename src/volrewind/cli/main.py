@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("listing", "Show how every claim, or every volume and pool, stands."),
     "wait": ("waiting", "Wait until snapshots of claims are ready."),
     "methods": ("choosing", "Show which method takes each claim's snapshots, and why."),
+    "recommend": ("recommending", "Say which way to have snapshots fits here, and why."),
     "diff": ("looking", "Compare two snapshots, or a snapshot and now."),
     "ls": ("looking", "List what a snapshot holds."),
     "cat": ("looking", "Print a file of a snapshot."),

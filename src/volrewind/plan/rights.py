@@ -61,6 +61,17 @@ GROUPS: dict[str, Rights] = {
             Rule(_SNAPSHOTS, ("volumesnapshotclasses", "volumesnapshotcontents"), ("get", "list")),
         ),
     ),
+    "recommend": Rights(
+        "look at what a cluster is made of, to recommend a way to have snapshots",
+        ("recommend",),
+        namespaced=(Rule("", ("persistentvolumeclaims",), ("list",)),),
+        helpful=(
+            Rule("", ("nodes", "persistentvolumes"), ("list",)),
+            Rule("storage.k8s.io", ("storageclasses", "csidrivers"), ("list",)),
+            Rule(_SNAPSHOTS, ("volumesnapshotclasses",), ("list",)),
+            Rule("velero.io", ("schedules", "backupstoragelocations"), ("list",)),
+        ),
+    ),
     "create": Rights(
         "take snapshots of claims, and of all those of a workload one after the other",
         ("create",),
