@@ -10,7 +10,7 @@ import click
 from volrewind.cli.clusters import Where, cluster_options, connected, is_about_cluster, local_option
 from volrewind.cli.commands import command, option
 from volrewind.cli.output import Column, emit, emit_document, output_option, print_table, shown
-from volrewind.errors import UsageError
+from volrewind.errors import Unreachable, UsageError
 from volrewind.services.documents import Document
 from volrewind.services.recommended import recommendation_document
 from volrewind.services.recommending import Context, Need, recommend
@@ -53,8 +53,12 @@ def recommend_command(purpose: str | None, needs: tuple[Need, ...], where: Where
     volrewind recommend --local -o json
     """
     context = Context(purpose) if purpose else None
-    with connected(where) if is_about_cluster(where, local=local) else nullcontext() as cluster:
-        found = recommend(root_state_of(os.environ), state_of(os.environ), cluster, context=context, needs=needs)
+    try:
+        with connected(where) if is_about_cluster(where, local=local) else nullcontext() as cluster:
+            found = recommend(root_state_of(os.environ), state_of(os.environ), cluster, context=context, needs=needs)
+    except Unreachable as error:
+        hint = "`volrewind recommend --local` looks at this host alone"
+        raise Unreachable(error.message, hint=hint) from error
     document = recommendation_document(found)
     if output in ("json", "yaml"):
         emit_document(document, output)
@@ -82,7 +86,7 @@ def _print(document: Document, *, in_full: bool) -> None:
 
 
 def _print_way(one: Document) -> None:
-    click.echo(f"{one['rank']}. {one['name']}: {one['title']}")
+    click.echo(f"{one['rank']}. {one['name']}: {one['title']} (complexity {one['complexity']} of 4)")
     for reason in one["reasons"]:
         click.echo(f"   {reason['points']:+d} {shown(reason['text'])}")
     click.echo(f"   measured: {'; '.join(map(_figure, one['measured'])) or 'not by us'}")

@@ -19,13 +19,20 @@ class SeenPlace(msgspec.Struct, frozen=True, kw_only=True):
     shares_blocks: bool | None = None
 
 
+class SeenPool(msgspec.Struct, frozen=True):
+    """A pool of this host's user."""
+
+    name: str
+    kind: str
+
+
 class SeenHost(msgspec.Struct, frozen=True, kw_only=True):
     """This host. `place` is where root's pools lie, and the driver's; `own_place` where this user's do. `disks` are the
     file systems on devices.
 
     `kubernetes` is the distribution whose files are here, "" for none. `filesystems` are those of btrfs and xfs that the
-    kernel knows or has a module for; `zpools` the ZFS pools with something mounted; `programs` those that are installed
-    of the ones that a way may want.
+    kernel knows or has a module for; `zpools` the ZFS pools with something mounted, the one with the most room first;
+    `programs` those that are installed of the ones that a way may want; `pools` those of this user.
     """
 
     name: str
@@ -38,6 +45,7 @@ class SeenHost(msgspec.Struct, frozen=True, kw_only=True):
     filesystems: tuple[str, ...] = ()
     zpools: tuple[str, ...] = ()
     programs: tuple[str, ...] = ()
+    pools: tuple[SeenPool, ...] = ()
 
 
 class SeenVolumes(msgspec.Struct, frozen=True, kw_only=True):

@@ -31,7 +31,8 @@ def beginning(way: Way, ground: Ground) -> Iterator[Step]:
     if way.is_native:
         yield from _crds(ground)
     with_sudo = ground.wants_root(way) and ground.is_on_node and not ground.host.is_root
-    for step in _BEGINNINGS[way.name](way, ground):
+    pools = ground.pools_of(way)
+    for step in (_create(ground, pools[0]),) if pools else _BEGINNINGS[way.name](way, ground):
         yield Step(f"sudo {step.text}") if with_sudo and step.is_command else step
 
 
@@ -43,7 +44,7 @@ def _driver(way: Way, ground: Ground) -> Iterator[Step]:
         yield Step("the snapshot controller must run with --enable-distributed-snapshotting", is_command=False)
     yield Step("give the nodes the image of volrewind; docs/driver.md says how", is_command=False)
     yield Step(f"volrewind install driver{_pools(ground)} --yes")
-    yield Step("volrewind create PVC")
+    yield from _claims(ground)
 
 
 def _pools(ground: Ground) -> str:
@@ -68,31 +69,36 @@ def _crds(ground: Ground) -> Iterator[Step]:
 def _pool(_: Way, ground: Ground) -> Iterator[Step]:
     has_btrfs = not ground.is_on_node or "btrfs" in ground.host.filesystems
     yield from _program(ground, "mkfs.btrfs" if has_btrfs else "mkfs.xfs", "btrfs-progs" if has_btrfs else "xfsprogs")
-    yield Step("volrewind pool create main" + ("" if has_btrfs else " --kind image"))
-    yield _create(ground)
+    yield from _pool_and_snapshot(ground, "" if has_btrfs else "image")
 
 
 def _zfs(_: Way, ground: Ground) -> Iterator[Step]:
     yield from _program(ground, "zfs", "zfsutils-linux")
     dataset = shlex.quote(f"{ground.host.zpools[0]}/volrewind")
     yield Step(f"make a dataset: `zfs create {dataset}`", is_command=False)
-    yield Step(f"volrewind pool create main --kind zfs --dataset {dataset}")
-    yield _create(ground)
+    yield from _pool_and_snapshot(ground, "zfs", f" --dataset {dataset}")
 
 
 def _copies(_: Way, ground: Ground) -> Iterator[Step]:
     yield from _program(ground, "restic", "restic")
-    yield Step("volrewind pool create main --kind restic")
-    yield _create(ground)
+    yield from _pool_and_snapshot(ground, "restic")
 
 
 def _reflink(_: Way, ground: Ground) -> Iterator[Step]:
-    yield Step("volrewind pool create main --kind reflink")
-    yield _create(ground)
+    yield from _pool_and_snapshot(ground, "reflink")
 
 
-def _create(ground: Ground) -> Step:
-    return Step(f"volrewind create {shlex.quote(ground.directory or './DIRECTORY')}")
+def _pool_and_snapshot(ground: Ground, kind: str, more: str = "") -> Iterator[Step]:
+    """Yield what makes a pool, of the usual kind for "", and takes a snapshot there."""
+    name = "main" if "main" not in {one.name for one in ground.host.pools} else kind or "btrfs"
+    yield Step(f"volrewind pool create {name}{f' --kind {kind}' if kind else ''}{more}")
+    yield _create(ground, name)
+
+
+def _create(ground: Ground, pool: str) -> Step:
+    """Return what takes a snapshot of a directory; `main` is the pool that is taken without a word."""
+    where = "" if pool == "main" else f" --pool {pool}"
+    return Step(f"volrewind create {shlex.quote(ground.directory or './DIRECTORY')}{where}")
 
 
 def _program(ground: Ground, program: str, package: str) -> Iterator[Step]:
@@ -103,6 +109,15 @@ def _program(ground: Ground, program: str, package: str) -> Iterator[Step]:
 def _there(way: Way, ground: Ground) -> Iterator[Step]:
     """Yield how a driver is used that is there."""
     yield from _class(ground, ground.drivers_of(way)[0])
+    yield from _claims(ground)
+
+
+def _claims(ground: Ground) -> Iterator[Step]:
+    """Yield how a snapshot of a claim is taken, once its data is where that can be."""
+    if ground.directory_count:
+        yield Step(
+            "copy what is in plain directories to new claims of its class, while nobody writes to it", is_command=False
+        )
     yield Step("volrewind create PVC")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from volrewind.model.seen import SeenCluster, SeenHost, SeenPlace, SeenVolumes
-from volrewind.plan.methods import DIRECTORY_PROVISIONERS
+from volrewind.plan.methods import DIRECTORIES, DIRECTORY_PROVISIONERS
 from volrewind.plan.ways import CLOUD, CLOUDS, WAYS, Context, Need, Way
 
 
@@ -41,14 +41,19 @@ class Ground(msgspec.Struct, frozen=True):
         return self.host.memory_bytes if self.is_on_node else None
 
     @property
-    def directory_count(self) -> int:
-        """Return how many of the volumes are plain hostPath directories."""
+    def hostpath_count(self) -> int:
+        """Return how many of the volumes are hostPath directories."""
         return sum(one.count for one in _volumes(self.cluster) if one.kind == "hostPath")
 
     @property
+    def directory_count(self) -> int:
+        """Return how many of the volumes are plain directories of a node, or may be."""
+        return sum(one.count for one in _volumes(self.cluster) if one.kind in DIRECTORIES)
+
+    @property
     def directory(self) -> str:
-        """Return a hostPath directory that was seen, "" for none."""
-        return next((one.path for one in _volumes(self.cluster) if one.kind == "hostPath"), "")
+        """Return one of these directories, "" where none was seen."""
+        return next((one.path for one in _volumes(self.cluster) if one.kind in DIRECTORIES and one.path), "")
 
     @property
     def largest_bytes(self) -> int:
@@ -56,12 +61,12 @@ class Ground(msgspec.Struct, frozen=True):
         return max((one.largest_bytes for one in _volumes(self.cluster)), default=0)
 
     @property
-    def why_directories(self) -> str:
+    def why_hostpath(self) -> str:
         """Return why there are hostPath volumes, or may be; "" when it is certain that there is none."""
         if self.cluster is None:
             return ""
-        if self.directory_count:
-            return f"there are {self.directory_count} of them"
+        if self.hostpath_count:
+            return f"there are {self.hostpath_count} of them"
         if not self.cluster.sees_all_volumes or self.cluster.storage_classes is None:
             return "whether there are any may not be read"
         made = [one.name for one in self.cluster.storage_classes if one.provisioner in DIRECTORY_PROVISIONERS]
@@ -74,6 +79,12 @@ class Ground(msgspec.Struct, frozen=True):
     def place_of(self, way: Way) -> SeenPlace:
         """Return where a way that fills this host's disks would put the data."""
         return self.host.own_place if way.of_one_host and not self.wants_root(way) else self.host.place
+
+    def pools_of(self, way: Way) -> tuple[str, ...]:
+        """Return the pools of a way that are here, and its user's."""
+        if not self.is_on_node or (self.wants_root(way) and not self.host.is_root):
+            return ()
+        return tuple(one.name for one in self.host.pools if one.kind in way.pool_kinds)
 
     def drivers_of(self, way: Way) -> tuple[str, ...]:
         """Return the CSI drivers of a way that the cluster has: of one that names none, those that no way names.

@@ -12,7 +12,7 @@ from volrewind.model.claim_snapshot import SnapshotClass
 from volrewind.plan.snapshot_class import choose_class
 
 # Volumes that are plain directories of a node: nothing below them can hold a moment.
-_DIRECTORIES = ("hostPath", "local")
+DIRECTORIES = ("hostPath", "local")
 # Provisioners of such volumes, for those who may not read the volume itself: MicroK8s', Rancher's (k3s), minikube's.
 DIRECTORY_PROVISIONERS = (
     "microk8s.io/hostpath",
@@ -101,14 +101,14 @@ def _why_no_driver(claim: StoredClaim) -> str:
         return ""
     if storage is None:
         return "its volume may not be read, and nothing else tells its driver"
-    if storage.kind in _DIRECTORIES:
+    if storage.kind in DIRECTORIES:
         return f"its volume is a plain directory of a node ({storage.kind}), which no driver can snapshot"
     return f"its volume is of kind {storage.kind!r}, which has no CSI driver"
 
 
 def _hostpath(claim: StoredClaim, cluster: ClusterFacts, wanted_class: str) -> Offer | None:
     storage = claim.storage
-    if storage is None or storage.kind not in _DIRECTORIES:
+    if storage is None or storage.kind not in DIRECTORIES:
         return None
     where = f" on node {storage.nodes[0]!r}" if len(storage.nodes) == 1 else " on its node"
     return Offer(

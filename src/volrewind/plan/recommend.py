@@ -14,7 +14,7 @@ from volrewind.plan.ways import FEW_MEMORY_BYTES, LARGE_VOLUME_BYTES, WAYS, Cont
 
 # What a reason is worth, beside the points of `Way.suits` (0 to 7). A need outweighs any context; one threshold of the
 # guide moves a way by about as much as the wrong context.
-_NEED, _MEMORY, _LARGE, _MIRROR, _NO_ROOM = 8, -5, -4, -2, -3
+_NEED, _MEMORY, _LARGE, _MIRROR, _NO_ROOM = 20, -5, -4, -2, -3
 _THERE, _MOVE, _AS_IS, _EACH_NODE, _ALONE = 3, -1, 2, -2, -4
 
 
@@ -142,16 +142,18 @@ def _nodes(way: Way, ground: Ground) -> Iterator[Reason]:
 def _there(way: Way, ground: Ground) -> Iterator[Reason]:
     if found := ground.drivers_of(way):
         yield Reason(f"it is there already (driver {found[0]})", _THERE)
-    if way.needs_zpool and ground.is_on_node and ground.host.zpools:
+    if pools := ground.pools_of(way):
+        yield Reason(f"pool {pools[0]!r} is here already", _THERE)
+    elif way.needs_zpool and ground.is_on_node and ground.host.zpools:
         yield Reason(f"ZFS is here already ({', '.join(ground.host.zpools)})", _THERE)
 
 
 def _directories(way: Way, ground: Ground) -> Iterator[Reason]:
     count = ground.directory_count
     if count and way.is_native:
-        yield Reason(f"what is in {_hostpath(count)} must be moved to it first", _MOVE)
+        yield Reason(f"what is in {_plain(count)} must be moved to it first", _MOVE)
     elif count and way.of_one_host:
-        yield Reason(f"what is in {_hostpath(count)} can stay where it is", _AS_IS)
+        yield Reason(f"what is in {_plain(count)} can stay where it is", _AS_IS)
 
 
 def _room(way: Way, ground: Ground) -> Iterator[Reason]:
@@ -183,14 +185,16 @@ def _notes(ground: Ground, advice: tuple[Advice, ...]) -> Iterator[str]:
             yield f"{need.value}: {first.way.name} does not give it; {' or '.join(others) or 'nothing here'} does"
     velero = ground.cluster.velero if ground.cluster else None
     for schedule in (velero.schedules if velero else None) or ():
-        if schedule.copies_files and ground.directory_count:
-            yield f"Velero's schedule {schedule.name!r} backs up nothing of {_hostpath(ground.directory_count)}"
+        if schedule.copies_files and (count := ground.hostpath_count):
+            yield f"Velero's schedule {schedule.name!r} backs up nothing of {count} hostPath {'volumes' if count > 1 else 'volume'}"
+    if ground.cluster is None and ground.host.kubernetes:
+        yield f"{ground.host.kubernetes} is on this host, and its cluster was not looked at"
     if Need.OFFSITE not in ground.needs:
         yield "a snapshot lies with its data: against a dead disk only a copy elsewhere helps, beside it"
 
 
-def _hostpath(count: int) -> str:
-    return f"{count} hostPath volume{'s' if count > 1 else ''}"
+def _plain(count: int) -> str:
+    return f"{count} plain {'directories' if count > 1 else 'directory'} (hostPath, local)"
 
 
 def in_gb(size_bytes: int) -> str:

@@ -58,7 +58,7 @@ def _driver_there(way: Way, ground: Ground) -> Iterator[str]:
 
 def _velero(_: Way, ground: Ground) -> Iterator[str]:
     # Velero's documentation, "File System Backup", Limitations: "hostPath volumes are not supported".
-    if why := ground.why_directories:
+    if why := ground.why_hostpath:
         yield f"it skips hostPath volumes without an error, and would hold nothing of them; {why}"
     velero = ground.cluster.velero if ground.cluster else None
     if velero is None:

@@ -54,7 +54,13 @@ CLOUD = (
     "ebs.csi.aws.com",
     "pd.csi.storage.gke.io",
 )
-CLOUDS = ("aws", "azure", "digitalocean", "gce")  # what nodes there say of their provider (spec.providerID)
+CLOUDS = (
+    "aws",
+    "azure",
+    "digitalocean",
+    "gce",
+    "openstack",
+)  # what nodes there say of their provider (spec.providerID)
 
 
 class Way(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,8 +70,9 @@ class Way(msgspec.Struct, frozen=True, kw_only=True):
     which needs it serves, and how. `complexity` is 1 to 4. What `runs_heavily` takes memory all the time; what `copies`
     reads a volume whole at least once, as does what `mirrors` a directory that it cannot cut where it lies. `is_native`
     ways serve claims by a CSI driver, one of `drivers`; those `of_one_host` take directories of the host they run on,
-    and some need root there (`needs_root`), or a ZFS pool. `on_host_disks` tells whether the data lies on the disks of
-    the host; a way that `replicates` keeps it on several nodes, where there are several.
+    and some need root there (`needs_root`), or a ZFS pool; `pool_kinds` are what their pools may be. `on_host_disks`
+    tells whether the data lies on the disks of the host; a way that `replicates` keeps it on several nodes, where there
+    are several.
     """
 
     name: str
@@ -81,6 +88,7 @@ class Way(msgspec.Struct, frozen=True, kw_only=True):
     of_one_host: bool = False
     needs_root: bool = False
     needs_zpool: bool = False
+    pool_kinds: tuple[str, ...] = ()
     on_host_disks: bool = False
     replicates: bool = False
     drivers: tuple[str, ...] = ()
@@ -114,6 +122,7 @@ WAYS = (
         of_one_host=True,
         on_host_disks=True,
         needs_root=True,
+        pool_kinds=("btrfs", "image"),
         figures=figures.POOL,
     ),
     Way(
@@ -128,6 +137,7 @@ WAYS = (
         on_host_disks=True,
         needs_root=True,
         needs_zpool=True,
+        pool_kinds=("zfs",),
     ),
     Way(
         name="copies",
@@ -143,6 +153,7 @@ WAYS = (
         copies=True,
         of_one_host=True,
         on_host_disks=True,
+        pool_kinds=("restic",),
         figures=figures.RESTIC,
     ),
     Way(
@@ -154,6 +165,7 @@ WAYS = (
         complexity=1,
         of_one_host=True,
         on_host_disks=True,
+        pool_kinds=("reflink",),
         figures=figures.REFLINK,
     ),
     Way(

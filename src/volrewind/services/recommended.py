@@ -30,6 +30,7 @@ def _advice_document(advice: Advice) -> Document:
         "name": advice.way.name,
         "title": advice.way.title,
         "rank": advice.rank,
+        "complexity": advice.way.complexity,
         "points": advice.points,
         "reasons": [{"text": one.text, "points": one.points} for one in advice.reasons],
         "missing": list(advice.missing),

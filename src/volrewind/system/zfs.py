@@ -14,7 +14,7 @@ from pathlib import Path
 
 from volrewind.clock import SystemClock, wait_until
 from volrewind.errors import NoSpace, ToolFailed
-from volrewind.system import mounts
+from volrewind.system import filesystem, mounts
 from volrewind.system.process import run
 
 _KINDS = ("zfs", "fuse.zfs")
@@ -51,9 +51,19 @@ def _zpool(mount: mounts.Mount) -> str | None:
 
 
 def pools_in_use() -> tuple[str, ...]:
-    """Return the zpools of which this process sees anything mounted."""
-    found = (_zpool(mount) for mount in mounts.mounts())
-    return tuple(sorted({name for name in found if name is not None}))
+    """Return the zpools of which this process sees anything mounted, the one with the most room first."""
+    room: dict[str, int] = {}
+    for mount in mounts.mounts():
+        if (name := _zpool(mount)) is not None:
+            room[name] = max(room.get(name, 0), _free_bytes(mount.target))
+    return tuple(sorted(room, key=lambda name: (-room[name], name)))
+
+
+def _free_bytes(place: Path) -> int:
+    try:
+        return filesystem.space(place).free_bytes
+    except OSError:  # it is mounted no more, or may not be looked at
+        return 0
 
 
 def places_of(dataset: str) -> tuple[Path, ...]:

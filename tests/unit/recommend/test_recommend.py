@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -26,9 +27,9 @@ from unit.recommend.grounds import (
 )
 
 from volrewind.cli.main import cli
-from volrewind.model.seen import SeenCluster, SeenHost, SeenSchedule, SeenVelero
-from volrewind.plan.recommend import Advice, Recommendation, recommended
-from volrewind.plan.ways import WAYS, Context, Need
+from volrewind.model.seen import SeenCluster, SeenHost, SeenPool, SeenSchedule, SeenVelero
+from volrewind.plan.recommend import Advice, Recommendation, in_gb, recommended
+from volrewind.plan.ways import FEW_MEMORY_BYTES, LARGE_VOLUME_BYTES, WAYS, Context, Need
 
 SMALL = cluster(nodes=(node(memory_bytes=6 * GB),))
 THREE = cluster(nodes=tuple(node(name) for name in ("laptop", "desk", "attic")))
@@ -137,6 +138,7 @@ HOSTS = st.builds(
     filesystems=st.sampled_from([(), ("btrfs",), ("xfs",), ("btrfs", "xfs")]),
     zpools=st.sampled_from([(), ("tank",), ("my tank",)]),
     programs=st.sampled_from([(), ("restic",), ("zfs", "mkfs.btrfs", "mkfs.xfs", "restic")]),
+    pools=st.sampled_from([(), (SeenPool("main", "btrfs"),), (SeenPool("main", "restic"), SeenPool("b", "zfs"))]),
     place=st.builds(place, free_bytes=st.sampled_from([0, 3 * GB, 50 * GB, 900 * GB])),
     own_place=st.builds(place, shares_blocks=st.sampled_from([None, True, False])),
 )
@@ -285,6 +287,34 @@ def test_who_is_not_root_is_given_sudo_where_it_takes_root() -> None:
     found = recommended(host(is_root=False), None)
     assert "$ sudo volrewind pool create main\n" in text_of(found)
     assert "$ volrewind pool create main --kind restic\n" in text_of(found)
+
+
+def test_a_pool_that_is_here_is_used_and_another_gets_another_name() -> None:
+    found = recommended(host(pools=(SeenPool("main", "btrfs"),)), None)
+    assert [step.text for step in of(found, "pool").steps] == ["volrewind create ./DIRECTORY"]
+    assert "pool 'main' is here already" in text_of(found)
+    assert "$ volrewind pool create restic --kind restic\n    $ volrewind create ./DIRECTORY --pool restic" in text_of(
+        found
+    )
+
+
+def test_a_local_volume_is_a_directory_too_but_velero_takes_it() -> None:
+    local = cluster(storage_classes=(), volumes=(volumes("local"),), velero=PRETENDED)
+    found = recommended(host(), local)
+    assert "3 plain directories (hostPath, local) must be moved" in text_of(found)
+    assert of(found, "velero").rank and not [note for note in found.notes if "backs up nothing" in note]
+
+
+def test_a_cluster_on_this_host_that_was_not_looked_at_is_said() -> None:
+    assert "MicroK8s is on this host, and its cluster was not looked at" in recommended(host(), None).notes
+
+
+def test_every_way_and_threshold_is_on_the_page() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "recommend.md").read_text()
+    assert [way.name for way in WAYS if f"`{way.name}`" not in page] == []
+    assert f"less than {in_gb(FEW_MEMORY_BYTES)} of memory" in page
+    assert f"more than {in_gb(LARGE_VOLUME_BYTES)}" in page
+    assert [one.value for one in (*Context, *Need) if f"`{one.value}`" not in page] == []
 
 
 def test_the_directory_of_a_hostpath_volume_is_named() -> None:
