@@ -57,7 +57,7 @@ def _of_pods(found: Running, claims: frozenset[str], reasons: list[Reason]) -> I
         root: Root = pod
         while root.owner is not None and root.owner.uid in known:
             root = known[root.owner.uid]
-        if root is not pod or not pod.is_leaving:
+        if pod.owner is not None or not pod.is_leaving:
             yield root
 
 

@@ -88,6 +88,11 @@ def test_a_pod_of_its_own_is_stopped_unless_it_is_leaving_anyway() -> None:
     assert names(found(pod(is_leaving=True))) == []
 
 
+def test_a_pod_that_is_leaving_may_be_made_again_by_whom_we_do_not_know() -> None:
+    unknown = Owner("x.example", "Thing", "t", "nobody")
+    assert "belongs to Thing 't' (x.example)" in refusal(found(pod(owner=unknown, is_leaving=True)))[0]
+
+
 def test_several_claims_have_all_their_users_once_and_in_order() -> None:
     one, two = runner("Deployment", "b", claims=("data",)), runner("DaemonSet", "a", claims=("data", "logs"))
     assert names(found(one, two, pod(claims=("logs",))), "data", "logs") == ["daemonset/a", "deployment/b", "pod/web"]
