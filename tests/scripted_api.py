@@ -28,6 +28,7 @@ class Script:
 
     lists: deque[Any]
     watches: deque[Any]
+    unready: int = 0  # how often it still says that it starts
     asked: list[dict[str, str]] = field(default_factory=list)
     end: threading.Event = field(default_factory=threading.Event)
 
@@ -73,6 +74,10 @@ def scripted(lists: Sequence[Any], watches: Sequence[Any]) -> Iterator[tuple[Con
 def _handler(script: Script) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            if self.path == "/readyz":
+                script.unready -= 1
+                self._answer(200 if script.unready < 0 else 500, {})
+                return
             asked = {key: values[0] for key, values in parse_qs(urlparse(self.path).query).items()}
             script.asked.append(asked)
             steps = script.watches if "watch" in asked else script.lists

@@ -123,6 +123,13 @@ class Requests:
         found = self._answered(self._http.build_request("GET", "apis")).json()["groups"]
         return {one["name"]: _versions(one) for one in found}
 
+    def is_ready(self) -> bool:
+        """Tell whether the cluster says that it has started: before that it may not know who may what. Anybody may ask."""
+        try:
+            return self._http.send(self._http.build_request("GET", "readyz")).status_code == httpx2.codes.OK
+        except httpx2.HTTPError:
+            return False
+
     def _answered(self, request: httpx2.Request) -> httpx2.Response:
         """Return the answer; a cluster that asks us to come back later has not done anything, and is asked again."""
         for _ in range(_TRIES):

@@ -92,6 +92,8 @@ class _View:
         self._cluster, self._watched, self._end = cluster, watched, end
         self._known: dict[Key, Any] = {}
         self._heard: float | None = None  # when the cluster last answered, or last failed to after it had
+        self._unheard = cluster.clock.monotonic()  # when we began, or it last failed to
+        self._was_ready = False  # when it refused us, and we asked
         self.version = ""
 
     @property
@@ -102,10 +104,18 @@ class _View:
         """Tell whether to ask again: there is time left, and a refusal may be that of a cluster that has just come back."""
         now = self._cluster.clock.monotonic()
         if not isinstance(error, Unreachable):
-            return self._heard is not None and now - self._heard < _STARTING_SECONDS
+            return now - self._heard < _STARTING_SECONDS if self._heard is not None else self._is_starting(now)
+        self._unheard = now
         if self._heard is not None:
             self._heard = now
         return self.left_seconds > 0 or self._heard is not None
+
+    def _is_starting(self, now: float) -> bool:
+        """Tell whether the first answer, a refusal, may be that of a cluster that starts; from one that was ready it counts."""
+        if now - self._unheard >= _STARTING_SECONDS or self._was_ready:
+            return False
+        self._was_ready = self._cluster.requests.is_ready()
+        return self.left_seconds > 0
 
     def followed(self) -> Iterator[Known]:
         """Read all unless that is known, then yield after each change until the connection ends."""

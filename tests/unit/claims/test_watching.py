@@ -81,10 +81,16 @@ def test_the_deadline_ends_a_silent_watch_and_says_what_was_waited_for() -> None
         wait_for(cluster, WATCHED, names("a"), lambda: "0 of 2 to come", deadline_seconds=0.5)
 
 
-def test_who_may_not_look_is_told_at_once() -> None:
+def test_who_may_not_look_is_told_by_a_cluster_that_is_ready() -> None:
     denied = pytest.raises(Denied, match="you may not list volumesnapshots in namespace 'shop'")
     with scripted([FORBIDDEN], [[HANG]]) as (cluster, _), denied:
         wait_for(cluster, WATCHED, names("a"), "a", deadline_seconds=10)
+
+
+def test_a_refusal_is_of_no_account_while_the_cluster_starts() -> None:
+    with scripted([FORBIDDEN, FORBIDDEN, ("5", [thing("a", "4")])], [[HANG]]) as (cluster, script):
+        script.unready = 1
+        assert wait_for(cluster, WATCHED, names("a"), "a", deadline_seconds=10)
 
 
 def test_a_cluster_that_never_answers_is_said_at_the_deadline() -> None:
