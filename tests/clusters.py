@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from lightkube import Client
+from lightkube.core.exceptions import ApiError
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.models.rbac_v1 import PolicyRule, RoleRef, Subject
 from lightkube.resources.core_v1 import Namespace, ServiceAccount
@@ -101,7 +102,16 @@ def namespace(admin: Client) -> Iterator[str]:
     name = f"test-{uuid.uuid4().hex[:12]}"
     admin.create(Namespace(metadata=ObjectMeta(name=name)))
     yield name
-    admin.delete(Namespace, name)
+    be_deleted(admin, Namespace, name)
+
+
+def be_deleted(admin: Client, kind: type, name: str) -> None:
+    """Ask for an object of the whole cluster to be deleted; one that is gone is fine."""
+    try:
+        admin.delete(kind, name)
+    except ApiError as error:
+        if error.status.code != 404:
+            raise
 
 
 @pytest.fixture

@@ -17,11 +17,10 @@ from pathlib import Path
 from typing import IO, Any
 
 import pytest
-from clusters import Cluster
+from clusters import Cluster, be_deleted
 from csi_driver import Driver
 from lightkube import Client, KubeConfig, codecs
 from lightkube.config.models import User
-from lightkube.core.exceptions import ApiError
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.models.rbac_v1 import RoleRef, Subject
 from lightkube.resources.core_v1 import PersistentVolume, PersistentVolumeClaim, ServiceAccount
@@ -169,7 +168,7 @@ def _be_deletable(admin: Client) -> None:
         policy = {"spec": {"deletionPolicy": "Delete"}}
         admin.patch(VolumeSnapshotContent, one.metadata.name, policy, patch_type=PatchType.MERGE)
         if one["spec"]["volumeSnapshotRef"].get("uid") not in known:
-            _delete(admin, VolumeSnapshotContent, one.metadata.name)
+            be_deleted(admin, VolumeSnapshotContent, one.metadata.name)
 
 
 def _forget_unserved(admin: Client, namespace: str) -> None:
@@ -179,18 +178,10 @@ def _forget_unserved(admin: Client, namespace: str) -> None:
             admin.patch(
                 VolumeSnapshotContent, one.metadata.name, {"metadata": {"finalizers": None}}, patch_type=PatchType.MERGE
             )
-            _delete(admin, VolumeSnapshotContent, one.metadata.name)
+            be_deleted(admin, VolumeSnapshotContent, one.metadata.name)
     for volume in admin.list(PersistentVolume, labels={"test": namespace}):
         admin.delete(PersistentVolume, volume.metadata.name)
-    _delete(admin, VolumeSnapshotClass, UNSERVED)
-
-
-def _delete(admin: Client, kind: type, name: str) -> None:
-    try:
-        admin.delete(kind, name)
-    except ApiError as error:
-        if error.status.code != 404:
-            raise
+    be_deleted(admin, VolumeSnapshotClass, UNSERVED)
 
 
 def left_of_driver(admin: Client) -> list[str]:
@@ -287,12 +278,15 @@ class Program:
 
     def __call__(self, verb: str, *words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
         """Run a command to its end, which must be with that exit code."""
-        done = subprocess.run(
-            self.command(verb, *words), env=self.environment, capture_output=True, text=True, timeout=120
-        )
+        done = self.run(verb, *words)
         assert done.returncode == code, (verb, words, done.returncode, done.stdout, done.stderr)
         assert "Traceback" not in done.stderr
         return done
+
+    def run(self, verb: str, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end, whatever that is."""
+        command = self.command(verb, *words)
+        return subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=120)
 
     @contextmanager
     def begun(self, verb: str, *words: str) -> Iterator[Begun]:

@@ -7,11 +7,12 @@ import signal
 from collections.abc import Callable
 
 import pytest
+from clusters import Cluster
 from csi_driver import Driver
 from lightkube import Client
 from served import DELETED, RETAINED, UNSERVED, Claims, Program
 
-from volrewind.errors import AlreadyThere, Interrupted, NotFound, Refused, TimedOut, UsageError
+from volrewind.errors import AlreadyThere, Denied, Interrupted, NotFound, Refused, SomeFailed, TimedOut, UsageError
 
 pytestmark = [pytest.mark.cluster, pytest.mark.root]
 
@@ -86,18 +87,79 @@ def test_two_defaults_are_named_by_us_or_by_the_controller(claims: Claims, progr
     assert "default" in said and "hint: name one with --class" in said
 
 
-def test_a_namespace_that_is_being_deleted_takes_nothing_new(claims: Claims, program: Given) -> None:
+@pytest.mark.usefixtures("group_class")
+def test_a_namespace_that_is_being_deleted_takes_nothing_new(claims: Claims, cluster: Cluster) -> None:
     kubectl = claims.kubectl
-    claims.bind("data")
-    user = program("create")
-    kubectl("patch", "pvc", "data", "--type=merge", '-p={"metadata":{"finalizers":["test.example.com/held"]}}')
+    claims.bind("data", "logs")
+    user = Program(cluster.kubeconfig, kubectl.namespace)  # whose rights do not go with the namespace
+    user("create", "data", "--name", "cut")
+    held = ("pvc/data", "pvc/logs", "volumesnapshot/cut")
+    for one in held:
+        kubectl("patch", one, "--type=merge", '-p={"metadata":{"finalizers":["test.example.com/held"]}}')
     kubectl("delete", "namespace", kubectl.namespace, "--wait=false")
     try:
         said = user("create", "data", code=Refused.exit_code).stderr
+        together = user("create", "data", "logs", "--together", code=SomeFailed.exit_code).stderr
+        restored = user("restore", "cut", code=Refused.exit_code).stderr
     finally:
-        kubectl("patch", "pvc", "data", "--type=merge", '-p={"metadata":{"finalizers":null}}')
+        for one in held:
+            kubectl("patch", one, "--type=merge", '-p={"metadata":{"finalizers":null}}')
 
-    assert "the namespace is being deleted" in said
+    assert "the namespace is being deleted" in said and "the namespace is being deleted" in together
+    assert "cannot be restored: it is being deleted" in restored
+
+
+_DENIED = (
+    ("list",),
+    ("describe", "cut"),
+    ("status",),
+    ("wait", "cut"),
+    ("methods",),
+    ("create", "data"),
+    ("create", "--app", "deployment/shop"),
+    ("restore", "cut"),
+    ("delete", "cut"),
+    ("hold", "cut"),
+    ("cleanup", "--keep", "7 daily"),
+    ("ls", "cut"),
+    ("class", "list"),
+)
+
+
+def test_who_may_do_nothing_is_told_by_each_command_what_is_missing(claims: Claims, program: Given) -> None:
+    claims.bind("data")
+    nobody = program()
+    for verb, *words in _DENIED:
+        said = nobody.run(verb, *words)
+        assert said.returncode == Denied.exit_code, (verb, words, said)
+        assert said.stderr.startswith("volrewind: you may not ") and "  verbs: [" in said.stderr, (verb, words, said)
+        assert not said.stdout and "Traceback" not in said.stderr
+
+
+def test_a_member_that_its_driver_cannot_cut_fails_its_group_in_the_drivers_words(
+    claims: Claims, program: Given, driver: Driver, group_class: None
+) -> None:
+    claims.bind("data", "logs")
+    volume = claims.kubectl.field("pvc/logs", ".spec.volumeName")
+    handle = claims.kubectl.field(f"pv/{volume}", ".spec.csi.volumeHandle")
+    driver.call("DeleteVolume", volume_id=handle)
+
+    said = program("group")(
+        "create", "data", "logs", "--together", "--name", "both", "--timeout", "5", code=SomeFailed.exit_code
+    ).stderr
+
+    assert "2 of 2 claims have no ready snapshot: group 'both' is not cut: the driver says:" in said
+    assert "hint: `kubectl delete volumegroupsnapshot both` gives it up" in said
+    assert claims.kubectl("get", "volumesnapshot", "-o", "name") == ""
+
+
+def test_together_without_a_class_for_it_is_refused_and_nothing_is_made(claims: Claims, program: Given) -> None:
+    claims.bind("data", "logs")
+
+    said = program("group")("create", "data", "logs", "--together", code=1).stderr
+
+    assert "cannot be cut at one moment: one after the other, since there is no VolumeGroupSnapshotClass" in said
+    assert claims.kubectl("get", "volumesnapshot", "-o", "name") == ""
 
 
 def test_a_quota_that_is_used_up_is_said_and_the_others_are_taken(claims: Claims, program: Given) -> None:
@@ -147,17 +209,3 @@ def test_a_snapshot_that_is_deleted_while_it_is_waited_for_is_said(claims: Claim
         code, _ = running.end()
 
     assert (code, "was deleted" in running.said) == (NotFound.exit_code, True), running.said
-
-
-@pytest.mark.slow
-def test_300_claims_with_the_longest_names_that_begin_alike_each_get_a_snapshot(claims: Claims, program: Given) -> None:
-    names = [f"{'a' * 250}{number:03}" for number in range(300)]
-    claims.bind_unserved(*names, labels={"app": "long"})
-    user = program("create")
-
-    made = user("create", "-l", "app=long", "--no-wait", "-o", "name").stdout.split()
-
-    listed = json.loads(user("list", "-o", "json").stdout)
-    assert len(set(made)) == 300 and {one["name"] for one in listed} == set(made)
-    assert {one["source"] for one in listed} == set(names)
-    assert len(json.loads(user("status", "-o", "json", code=1).stdout)["unready"]) == 300
