@@ -38,7 +38,7 @@ def _asked_titles() -> list[str]:
 
 
 def _linked_pages(row: Row) -> list[str]:
-    return re.findall(r"\]\((\w+\.md)\)", row.answer)
+    return re.findall(r"\]\(([\w-]+\.md)\)", row.answer)
 
 
 ROWS = _read_rows()
