@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -81,3 +82,15 @@ def test_a_user_goes_back_in_time(place: Path, request: pytest.FixtureRequest) -
     run(place, "cleanup", "--keep-last", "1")
     run(place, "pool", "destroy", "main", "--with-snapshots")
     shutil.rmtree(data)
+
+
+def test_recommend_tells_what_takes_root_and_what_can_be_had_without(place: Path) -> None:
+    found = {one["name"]: one for one in json.loads(run(place, "recommend", "--local", "-o", "json"))["ways"]}
+
+    shares = filesystem.kind_of(place) == "xfs"
+    assert bool(found["reflink"]["rank"]) is shares
+    if shares:
+        assert found["pool"]["missing"] == [f"less than 1 GiB is free at '{place}/state'"]
+    else:
+        assert found["pool"]["begin"][0] == {"command": "sudo volrewind pool create main"}
+    assert not list(place.iterdir())

@@ -24,7 +24,7 @@ def _node(thing: Any) -> Node:  # Any: lightkube's models allow for every field 
     return Node(
         name=thing.metadata.name,
         labels=dict(thing.metadata.labels or {}),
-        kubelet_version=thing.status.nodeInfo.kubeletVersion,
+        kubelet_version=thing.status.nodeInfo.kubeletVersion if thing.status.nodeInfo else "",
         memory_bytes=kubernetes_bytes((thing.status.capacity or {}).get("memory")),
         provider=(thing.spec.providerID or "").partition(":")[0],
     )

@@ -9,7 +9,7 @@ from typing import TypeVar
 from volrewind.cluster import claims, facts, kinds, snapshots, wire
 from volrewind.cluster.client import Connection
 from volrewind.cluster.values import storage_of
-from volrewind.errors import Denied, UsageError
+from volrewind.errors import Denied, NotFound, UsageError
 from volrewind.model.claim import Claim, Storage
 from volrewind.model.node import Node
 from volrewind.model.seen import SeenCluster, SeenSchedule, SeenVelero, SeenVolumes
@@ -27,10 +27,10 @@ class _Sight:
         self.unseen: list[str] = []
 
     def of(self, what: str, read: Callable[[], _Found | None]) -> _Found | None:
-        """Return what is read; None, noted, where that is not allowed."""
+        """Return what is read; None, noted, where that is not allowed, or in a version that we do not know."""
         try:
             found = read()
-        except Denied:
+        except (Denied, NotFound):
             found = None
         if found is None:
             self.unseen.append(what)

@@ -419,7 +419,6 @@ class _BackupTemplate(msgspec.Struct, rename="camel"):
 
 class _ScheduleSpec(msgspec.Struct):
     template: _BackupTemplate = msgspec.field(default_factory=_BackupTemplate)
-    paused: bool = False
 
 
 class Schedule(Thing):

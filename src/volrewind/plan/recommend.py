@@ -78,10 +78,13 @@ def _context(way: Way, ground: Ground) -> Iterator[Reason]:
     yield Reason(f"{_SUITS[(points + 1) // 2].format(_FOR[ground.context])}: {way.trait}", points)
 
 
-# for 0, for 1 and 2, for 3 and 4, …
-_SUITS = ("does not suit {}", "hardly suits {}", "can do for {}", "suits {}", "suits {} best")
-
-
+_SUITS = (
+    "does not suit {}",
+    "hardly suits {}",
+    "can do for {}",
+    "suits {}",
+    "suits {} best",
+)  # for 0, 1 and 2, 3 and 4, …
 _FOR = {
     Context.LAB: "a lab",
     Context.PRODUCTION: "light production",
@@ -93,10 +96,11 @@ _FOR = {
 
 def _needs(way: Way, ground: Ground) -> Iterator[Reason]:
     for need in ground.needs:
-        if not _gives(way, need, ground):
-            yield Reason(f"{need.value}: {_LACKS[need]}", -_NEED)
-        else:
+        if _gives(way, need, ground):
             yield Reason(f"{need.value}: {way.gives[need]}", _NEED)
+        else:
+            why = "one node was seen, and none to copy to" if need in way.gives else _LACKS[need]
+            yield Reason(f"{need.value}: {why}", -_NEED)
 
 
 _LACKS = {

@@ -32,7 +32,7 @@ def seen_host(place: Path, own_place: Path) -> SeenHost:
         own_place=_place(own_place),
         disks=tuple(_disks()),
         memory_bytes=_memory_bytes(),
-        kubernetes=next((name for name, path in _DISTRIBUTIONS.items() if Path(path).exists()), ""),
+        kubernetes=next((name for name, path in _DISTRIBUTIONS.items() if os.access(path, os.F_OK)), ""),
         filesystems=tuple(kind for kind in _KERNEL_KINDS if _kernel_knows(kind)),
         zpools=zfs.pools_in_use(),
         programs=tuple(program for program in _PROGRAMS if find(program)),
@@ -42,7 +42,7 @@ def seen_host(place: Path, own_place: Path) -> SeenHost:
 def _place(path: Path) -> SeenPlace:
     """Return the file system that a directory would be made in; the directory need not exist."""
     there = path
-    while not there.is_dir():
+    while not os.access(there, os.F_OK):
         there = there.parent
     space = filesystem.space(there)
     return SeenPlace(

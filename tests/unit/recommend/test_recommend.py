@@ -268,6 +268,12 @@ def test_the_only_way_that_meets_a_need_is_first_whatever_the_context() -> None:
     assert order(recommended(host(), LARGE, needs=(Need.ENCRYPTION, Need.DEDUP)))[0] == "copies"
 
 
+def test_on_one_node_nothing_replicates() -> None:
+    found = recommended(host(), cluster(), needs=(Need.HA,))
+    assert "-20 ha: one node was seen, and none to copy to" in text_of(found)
+    assert f"ha: {order(found)[0]} does not give it; nothing here does" in found.notes
+
+
 def test_a_driver_that_the_cluster_has_needs_nothing_to_be_installed() -> None:
     ceph = cluster(
         storage_classes=(), volumes=(), has_snapshots=True, snapshot_classes=(snapshot_class("rbd.csi.ceph.com"),)
