@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -287,6 +288,38 @@ def test_a_command_that_was_killed_goes_on(claims: Claims, mounted: Mounted, sta
 
     assert mounted.read("data", staging.namespace) == "before"
     assert left(claims, staging) == []
+
+
+def test_who_breaks_off_is_told_that_the_same_command_goes_on(
+    claims: Claims, staging: Kubectl, cloner: Cloner, driver: Driver
+) -> None:
+    claims.bind("data")
+    assert driver.process
+    driver.process.send_signal(signal.SIGSTOP)
+    try:
+        with cloner.user.begun("clone", "data", "--to", cloner.to) as running:
+            running.tells("waiting for snapshot")
+            running.process.send_signal(signal.SIGINT)
+            code, _ = running.end()
+    finally:
+        driver.process.send_signal(signal.SIGCONT)
+
+    assert code == errors.Interrupted.exit_code
+    assert f"interrupted; clone {cloner.to}/data is not done" in running.said
+    cloner("data")
+    assert left(claims, staging) == [] and of_driver(driver) == (2, 1)
+
+
+def test_a_twin_that_has_lost_one_half_is_made_again(claims: Claims, staging: Kubectl, cloner: Cloner) -> None:
+    claims.bind("data")
+    assert killed(cloner.user, CLAIM, BEFORE, "clone", "data", "--to", cloner.to)
+    (twin,) = staging("get", "volumesnapshot", "-o", "name").split()
+    staging.wait_for(twin, ".status.readyToUse", "true")
+    staging("delete", twin)
+
+    cloner("data")
+
+    assert staging.field("pvc/data", ".status.phase") == "Bound" and left(claims, staging) == []
 
 
 @pytest.mark.proof

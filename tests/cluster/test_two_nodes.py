@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from clusters import a_machine
 from csi_driver import Driver
+from served import Program
 
 from testbed.client import connected, token_of
 from testbed.images import SIDECARS
@@ -134,7 +135,26 @@ def test_a_volume_its_snapshot_and_what_is_restored_are_on_one_node(nodes: Nodes
     kubectl.wait_for("pvc/restored", ".status.phase", "Bound")
     assert nodes.volumes() == {"node-1": 1, "node-2": 2}
 
-    kubectl("delete", "volumesnapshots,persistentvolumeclaims", "--all")
+    _be_empty(nodes, kubectl)
+
+
+def test_a_clone_in_another_namespace_is_made_on_the_node_of_the_original(nodes: Nodes) -> None:
+    kubectl, staging = nodes.kubectl, replace(nodes.kubectl, namespace="staging")
+    kubectl("create", "namespace", "staging")
+    kubectl.apply(_at("node-2", claim("data", "volrewind")))
+    kubectl.wait_for("pvc/data", ".status.phase", "Bound")
+
+    Program(kubectl.kubeconfig, kubectl.namespace)("clone", "data", "--to", "staging")
+
+    assert staging.field("pvc/data", ".status.phase") == "Bound"
+    assert nodes.volumes() == {"node-1": 0, "node-2": 2}
+    assert kubectl("get", "volumesnapshotcontent", "-l", "volrewind.io/clone", "-o", "name") == ""
+    _be_empty(nodes, kubectl, staging)
+
+
+def _be_empty(nodes: Nodes, *namespaces: Kubectl) -> None:
+    for kubectl in namespaces:
+        kubectl("delete", "volumesnapshots,persistentvolumeclaims", "--all")
     wait_until(
         lambda: {*nodes.volumes().values(), *nodes.snapshots().values()} == {0},
         "the pools to be empty",

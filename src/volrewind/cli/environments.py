@@ -46,6 +46,8 @@ def env_command() -> None:
 @option("--claim", "claims", multiple=True, help="Only this claim; may be repeated.")
 @option("-l", "--selector", default="", metavar="LABELS", help="Only claims with these labels.")
 @option("--quota", multiple=True, metavar="KEY=VALUE", help="A limit, e.g. requests.storage=50Gi; may be repeated.")
+@option("--mask", default="", metavar="COMMAND", help="Run it on each clone's data in /data before anybody gets it.")
+@option("--mask-image", default="", metavar="IMAGE", help="The image that COMMAND is run in; ours by default.")
 @option("--ttl", default="", metavar="TIME", help="When `env prune` may remove it, e.g. 8h, 3d.")
 @option("--bind", is_flag=True, help="Run a short-lived Pod where only that has a volume made.")
 @deadline_option
@@ -57,6 +59,8 @@ def create_command(
     claims: tuple[str, ...],
     selector: str,
     quota: tuple[str, ...],
+    mask: str,
+    mask_image: str,
     ttl: str,
     bind: bool,
     timeout_seconds: float,
@@ -82,6 +86,8 @@ def create_command(
         selector=selector,
         quota=quota,
         ttl=parse_duration(ttl) if ttl else None,
+        mask=mask,
+        mask_image=mask_image,
         bind=bind,
         deadline_seconds=timeout_seconds,
     )

@@ -121,6 +121,10 @@ def _say(done: RolledBack) -> None:
 @option("-l", "--selector", default="", metavar="LABELS", help="Claims: every one with these labels.")
 @option("--from-snapshot", default="", metavar="SNAPSHOT", offers="snapshots", help="Claims: instead of one taken now.")
 @option("--class", "storage_class", default="", offers="storage classes", help="Claims: that of the claim by default.")
+@option("--app", default="", metavar="WORKLOAD", offers="workloads", help="Claims: all of deployment/NAME, and itself.")
+@option("--yes", "agreed", is_flag=True, help="Claims: make the WORKLOAD, too; otherwise it is printed.")
+@option("--mask", default="", metavar="COMMAND", help="Claims: run it on the data in /data before anybody gets it.")
+@option("--mask-image", default="", metavar="IMAGE", help="Claims: the image that COMMAND is run in; ours by default.")
 @option("--ttl", default="", metavar="TIME", help="Claims: when `env prune` may remove it, e.g. 8h, 3d.")
 @option("--bind", is_flag=True, help="Claims: run a short-lived Pod where only that has the volume made.")
 @deadline_option
@@ -139,6 +143,7 @@ def clone_command(
     \b
     volrewind clone data-pvc -n production --to staging
     volrewind clone data-pvc --from-snapshot data-pvc-20260101-020000 --name data-test --ttl 8h
+    volrewind clone --app deployment/shop -n production --to staging --yes
     volrewind clone data-20260101-020000 data-test --mount /mnt/test
     """
     if is_about_cluster(where, local=local or bool(size or target)):

@@ -95,6 +95,16 @@ class Connection:
                 error.message, hint="it may have been made all the same: look before you try again"
             ) from error
 
+    def found_or_made(self, kind: Any, manifest: Manifest, namespace: str = "") -> Any:
+        """Return the object of a manifest's name, which is made unless there is one, by whomever."""
+        name = manifest["metadata"]["name"]
+        if (found := self.find(kind, name, namespace)) is not None:
+            return found
+        try:
+            return self.make(kind, manifest, namespace)
+        except AlreadyThere:
+            return self.get(kind, name, namespace)
+
     def change(
         self, kind: Any, name: str, patch: Manifest, namespace: str = "", *, uid: str = "", version: str = ""
     ) -> Any:

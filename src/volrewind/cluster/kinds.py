@@ -21,9 +21,12 @@ VolumeSnapshotClass = create_global_resource(_GROUP, _VERSION, "VolumeSnapshotCl
 VolumeSnapshotContent = create_global_resource(_GROUP, _VERSION, "VolumeSnapshotContent", "volumesnapshotcontents")
 
 
-def _read(thing: Any, *, version: str = "") -> Any:
-    """Return the kind whose objects are decoded to a class of `wire`; of a `version` of its API other than the usual."""
-    place = wire.PLACES[thing]
+def _read(thing: Any, *, version: str = "", of: Any = None) -> Any:
+    """Return the kind whose objects are decoded to a class of `wire`; of a `version` of its API other than the usual.
+
+    It is where the API has that class, or the one that it is `of`.
+    """
+    place = wire.PLACES[of or thing]
     place = place._replace(version=version or place.version)
     info = create_api_info(place.group, place.version, place.kind, place.plural)
     return _made(thing, place.kind, NamespacedResourceG if place.is_namespaced else GlobalResource, info)
@@ -59,6 +62,9 @@ REVIEW = _read(wire.SelfSubjectAccessReview)
 DEPLOYMENT = _read(wire.Deployment)
 STATEFUL_SET = _read(wire.StatefulSet)
 DAEMON_SET = _read(wire.DaemonSet)
+DEPLOYMENT_DOCUMENT, STATEFUL_SET_DOCUMENT, DAEMON_SET_DOCUMENT = (
+    _read(wire.ApplicationDocument, of=one) for one in (wire.Deployment, wire.StatefulSet, wire.DaemonSet)
+)
 DEPLOYMENT_SCALE = _scale_of(wire.Deployment)
 STATEFUL_SET_SCALE = _scale_of(wire.StatefulSet)
 REPLICA_SET = _read(wire.ReplicaSet)

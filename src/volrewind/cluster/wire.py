@@ -260,6 +260,12 @@ class Application(Thing, rename="camel"):
     status: _ApplicationStatus = msgspec.field(default_factory=_ApplicationStatus)
 
 
+class ApplicationDocument(Thing):
+    """A workload with all of its spec, as it can be made again."""
+
+    spec: dict[str, Any] = {}  # Any: JSON's values
+
+
 class Deployment(Application):
     """Pods that are all alike."""
 
@@ -315,8 +321,14 @@ class _Waiting(msgspec.Struct):
     message: str = ""
 
 
+class _Terminated(msgspec.Struct, rename="camel"):
+    exit_code: int = 0
+    message: str = ""
+
+
 class _ContainerState(msgspec.Struct):
     waiting: _Waiting | None = None
+    terminated: _Terminated | None = None
 
 
 class _ContainerStatus(msgspec.Struct):

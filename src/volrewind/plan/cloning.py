@@ -30,7 +30,8 @@ _KEY_LENGTH = 16  # hexadecimal digits: 64 bits tell all clones of a cluster apa
 class Aim(msgspec.Struct, frozen=True, kw_only=True):
     """A clone that is wanted: of which claim (namespace and name), where, and called what.
 
-    `snapshot` names what it is made from, "" for one that is taken for it. The same aim is the same clone: by `key` a
+    `snapshot` names what it is made from, "" for one that is taken for it. `mask` is a command that changes its data before
+    anybody has it, in `mask_image` ("": ours). The same aim is the same clone: by `key` a
     command that is repeated finds what it has made.
     """
 
@@ -38,6 +39,8 @@ class Aim(msgspec.Struct, frozen=True, kw_only=True):
     namespace: str
     name: str
     snapshot: str = ""
+    mask: str = ""
+    mask_image: str = ""
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}"

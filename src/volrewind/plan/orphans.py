@@ -13,7 +13,7 @@ import msgspec
 
 from volrewind.model.claim import Claim
 from volrewind.model.claim_snapshot import Binding, ClaimSnapshot, Content
-from volrewind.model.labels import CLONE, CLONE_OF
+from volrewind.model.labels import CLONE, CLONE_OF, HELPER
 from volrewind.plan.finalizers import CLAIM_SOURCE, holders_of_claim, holders_of_content, holders_of_snapshot
 from volrewind.plan.snapshot_users import Users
 
@@ -138,7 +138,7 @@ def _snapshots(found: Found, now: datetime) -> Iterator[Orphan]:
         users = found.users(one)
         if CLONE in one.labels and not one.is_deleted and now - one.created > _LONG:
             yield _made_for_clone(one, users)
-        elif users.marks and not (users.twins or users.restoring) and now - one.created > _LONG:
+        elif users.marks and not _is_cloned(users) and now - one.created > _LONG:
             yield _marked(one, users, is_known=found.contents is not None)
         elif one.deleted_since is not None and now - one.deleted_since > _LONG:
             held = "; ".join(str(holder) for holder in holders_of_snapshot(one, users)) or "nothing holds it any more"
@@ -149,6 +149,11 @@ def _snapshots(found: Found, now: datetime) -> Iterator[Orphan]:
         elif one.source and (one.namespace, one.source) not in sources:
             does = f"`volrewind restore {one.name}` brings it back, `volrewind delete {one.name}` gives it up"
             yield _of_snapshot(one, f"its claim {one.source!r} is gone: it is what is left of it", does)
+
+
+def _is_cloned(users: Users) -> bool:
+    """Tell whether a clone is still being made: somewhere else, beside it, or by way of a copy that is masked."""
+    return bool(users.twins or users.restoring) or any(HELPER in one.labels for one in users.made)
 
 
 def _made_for_clone(snapshot: ClaimSnapshot, users: Users) -> Orphan:

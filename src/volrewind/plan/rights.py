@@ -155,6 +155,23 @@ GROUPS: dict[str, Rights] = {
         ("clone --to",),
         namespaced=_INTO,
     ),
+    "clone-mask": Rights(
+        "have the data of clones changed by a Job of this namespace before another one gets it",
+        ("clone --mask",),
+        namespaced=(
+            Rule("", ("persistentvolumeclaims",), ("create",)),
+            Rule("batch", ("jobs",), (*_READ, "create", "delete")),
+            Rule("", ("pods",), ("list",)),
+            Rule("", ("events",), ("list",)),
+            Rule(_SNAPSHOTS, ("volumesnapshots",), ("delete",)),
+        ),
+        includes=("clone",),
+    ),
+    "clone-app": Rights(
+        "read a workload, or make one again in the namespace of its clones",
+        ("clone --app",),
+        namespaced=(Rule("apps", ("deployments", "statefulsets", "daemonsets"), ("get", "create")),),
+    ),
     "env": Rights(
         "make, list and delete namespaces with clones of the claims of this one",
         ("env",),

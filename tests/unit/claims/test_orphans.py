@@ -166,3 +166,9 @@ def test_a_mark_is_kept_while_a_claim_beside_it_waits_for_its_data() -> None:
     one = snapshot(finalizers=("volrewind.io/clone-key",))
     waiting_claim = claim("copy", phase=Phase.PENDING, made_from=("shop", one.name))
     assert look([one], [content(one)], [claim(), waiting_claim]) == []
+
+
+def test_a_mark_is_kept_while_a_copy_is_masked() -> None:
+    one = snapshot(finalizers=("volrewind.io/clone-key",))
+    copy = claim("copy", labels={"volrewind.io/helper": "mask"}, made_from=("shop", one.name))
+    assert look([one], [content(one)], [claim(), copy]) == []

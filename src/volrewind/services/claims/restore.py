@@ -65,10 +65,13 @@ def as_of(cluster: Connection, claim: str, moment: datetime) -> ClaimSnapshot:
     return the_snapshot(cluster, newest_before(found, claim, moment).name)
 
 
-def plan(cluster: Connection, snapshot: ClaimSnapshot, request: RestoreRequest) -> NewClaim:
-    """Return the claim that would be made; what it refuses, `plan_restore` says."""
+def plan(
+    cluster: Connection, snapshot: ClaimSnapshot, request: RestoreRequest, *, origin: Origin | None = None
+) -> NewClaim:
+    """Return the claim that would be made, like `origin` where that is given; what it refuses, `plan_restore` says."""
     taken = frozenset(one.name for one in claims.claims(cluster, snapshot.namespace))
-    return plan_restore(basis_of(cluster, snapshot, taken), request)
+    basis = basis_of(cluster, snapshot, taken)
+    return plan_restore(msgspec.structs.replace(basis, origin=origin) if origin else basis, request)
 
 
 def basis_of(cluster: Connection, snapshot: ClaimSnapshot, taken: frozenset[str] = frozenset()) -> Basis:

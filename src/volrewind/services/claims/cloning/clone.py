@@ -11,8 +11,19 @@ import msgspec
 from volrewind.cluster import kinds, snapshots
 from volrewind.cluster.client import Connection
 from volrewind.cluster.values import claim_of
-from volrewind.errors import AlreadyThere, Denied, Interrupted, NotFound, Refused, TimedOut, UsageError, VolrewindError
+from volrewind.errors import (
+    AlreadyThere,
+    Denied,
+    Interrupted,
+    NotFound,
+    Refused,
+    TimedOut,
+    ToolFailed,
+    UsageError,
+    VolrewindError,
+)
 from volrewind.model.claim import Claim, Phase
+from volrewind.model.claim_origin import Origin
 from volrewind.model.claim_snapshot import Binding, ClaimSnapshot
 from volrewind.model.labels import CLONE, CLONE_OF, EXPIRES, HELPER, RESTORED_FROM
 from volrewind.model.names import check_name
@@ -21,14 +32,14 @@ from volrewind.plan.cloning import Aim, check_source, checked_content, clone_nam
 from volrewind.plan.environments import written
 from volrewind.plan.new_claim import NewClaim, claim_manifest
 from volrewind.services.claims import choosing, restore
-from volrewind.services.claims.cloning import marks, twins
+from volrewind.services.claims.cloning import marks, masking, twins
 from volrewind.services.claims.cloning.permission import check_namespace, check_permission
 from volrewind.services.claims.create import CreateRequest, create
 from volrewind.services.claims.waiting import given_up, wait
 
 __all__ = ["CloneRequest", "Cloned", "Connection", "clone"]
 
-_NEVER = (Denied, NotFound, Refused, UsageError)  # what the same request would meet again
+_NEVER = (Denied, NotFound, Refused, ToolFailed, UsageError)  # what the same request would meet again
 _SOON_SECONDS = 10.0  # for a claim whose snapshot is being deleted: it may be about to be bound all the same
 
 
@@ -36,7 +47,8 @@ class CloneRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What `clone` was asked for: claims of the namespace by name or by labels, or all, `to` another one ("": the same).
 
     `name` is for one claim. It is made `from_snapshot`, or from one that is taken for it. After `ttl` it may be removed.
-    With `bind` a Pod is run where only that has the volume made; `image` is for that.
+    `mask` is a command that changes its data before anybody has it. With `bind` a Pod is run where only that has the volume
+    made; `image` is for both.
     """
 
     claims: tuple[str, ...] = ()
@@ -44,6 +56,8 @@ class CloneRequest(msgspec.Struct, frozen=True, kw_only=True):
     to: str = ""
     name: str = ""
     from_snapshot: str = ""
+    mask: str = ""
+    mask_image: str = ""
     storage_class: str = ""
     ttl: timedelta | None = None
     bind: bool = False
@@ -97,7 +111,7 @@ def clone(
 
 def _aims(cluster: Connection, request: CloneRequest) -> list[Aim]:
     to = request.to or cluster.namespace
-    _check_allowed(cluster, to)
+    _check_allowed(cluster, to, ("clone", "clone-mask") if request.mask else ("clone",))
     found = choosing.wanted_claims(cluster, request.claims, labels=request.selector)
     chosen = [one for one in found if request.claims or not (one.is_deleted or HELPER in one.labels)]
     if not chosen:
@@ -111,16 +125,18 @@ def _aims(cluster: Connection, request: CloneRequest) -> list[Aim]:
             namespace=to,
             name=check_name(request.name or clone_name(one.name, is_elsewhere=elsewhere), "claim name"),
             snapshot=request.from_snapshot,
+            mask=request.mask,
+            mask_image=request.mask_image,
         )
         for one in chosen
     ]
 
 
-def _check_allowed(cluster: Connection, to: str) -> None:
+def _check_allowed(cluster: Connection, to: str, here: tuple[str, ...]) -> None:
     if to == cluster.namespace:
-        check_permission(cluster, to, ("clone", "restore"))
+        check_permission(cluster, to, (*here, "restore"))
         return
-    check_permission(cluster, cluster.namespace, ("clone",))
+    check_permission(cluster, cluster.namespace, here)
     check_permission(cluster, to, ("clone-to",))
     check_namespace(cluster, to)
 
@@ -196,12 +212,15 @@ class _Work:
             raise Refused(f"claim {str(self.aim)!r} is being deleted", hint="try again when it is gone")
         return claim_of(found)
 
-    def _made(self) -> tuple[Claim, NewClaim]:
+    def _made(self) -> tuple[Claim, NewClaim | None]:
         assert self.snapshot, "it was chosen when this began"
         self.snapshot = self._marked(self.snapshot)
         try:
             return self._claim(self.snapshot)
         except _NEVER:
+            with suppress(VolrewindError):
+                if there := self._there():  # another run of the same command was faster
+                    return there, None
             self._give_up()
             raise
 
@@ -217,9 +236,11 @@ class _Work:
         return found
 
     def _claim(self, snapshot: ClaimSnapshot) -> tuple[Claim, NewClaim]:
-        known = self._twin(snapshot) if self.aim.is_elsewhere else snapshot
+        origin = restore.basis_of(self._source, snapshot).origin
+        known = self._masked(snapshot) if self.aim.mask else snapshot
+        known = self._twin(known, origin) if self.aim.is_elsewhere else known
         wanted = RestoreRequest(name=self.aim.name, storage_class=self._request.storage_class)
-        planned = restore.plan(self._target, known, wanted)
+        planned = restore.plan(self._target, known, wanted, origin=origin)
         planned = msgspec.structs.replace(planned, labels={**planned.labels, CLONE: self.aim.key})
         notes = {RESTORED_FROM: snapshot.uid, CLONE_OF: "/".join(self.aim.source)}
         if self._request.ttl is not None:
@@ -227,11 +248,20 @@ class _Work:
         manifest = claim_manifest(planned, known.name, notes)
         return claim_of(self._target.make(kinds.CLAIM, manifest, self.aim.namespace)), planned
 
-    def _twin(self, snapshot: ClaimSnapshot) -> ClaimSnapshot:
+    def _masked(self, snapshot: ClaimSnapshot) -> ClaimSnapshot:
+        return masking.masked(
+            self._source,
+            self.aim,
+            snapshot,
+            image=self.aim.mask_image or self._request.image,
+            deadline_seconds=self._deadline_seconds,
+            progress=self._progress,
+        )
+
+    def _twin(self, snapshot: ClaimSnapshot, origin: Origin) -> ClaimSnapshot:
         if snapshot.binding is Binding.UNREAD:
             self._source.get(kinds.CONTENT, snapshot.content_name)  # says which right is missing
         content = checked_content(snapshot)
-        origin = restore.basis_of(self._source, snapshot).origin
         self._progress(f"making it known in namespace {self.aim.namespace}")
         return twins.be_there(
             self._target, self.aim, snapshot, content, origin, deadline_seconds=self._deadline_seconds
@@ -276,5 +306,7 @@ class _Work:
         """Take away what the clone was made by; the snapshot it was made from stays."""
         if self.aim.is_elsewhere:
             twins.be_gone(self._target, self.aim.namespace, self.aim.key, deadline_seconds=self._deadline_seconds)
+        if self.aim.mask:
+            masking.be_gone(self._source, self.aim)
         if self.snapshot is not None:
             marks.be_unmarked(self._source, self.snapshot, self.aim.mark)

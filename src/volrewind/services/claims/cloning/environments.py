@@ -34,6 +34,8 @@ class EnvRequest(msgspec.Struct, frozen=True, kw_only=True):
     selector: str = ""
     quota: tuple[str, ...] = ()
     ttl: timedelta | None = None
+    mask: str = ""
+    mask_image: str = ""
     bind: bool = False
     deadline_seconds: float = 300.0
 
@@ -53,7 +55,7 @@ def create(cluster: Connection, request: EnvRequest, *, progress: Callable[[str]
         Denied: a right is missing, in the source or in the whole cluster.
     """
     quota = quota_manifest(request.quota) if request.quota else None
-    check_permission(cluster, cluster.namespace, ("clone",))
+    check_permission(cluster, cluster.namespace, ("clone", "clone-mask") if request.mask else ("clone",))
     check_permission(cluster, request.name, ("clone-to",))
     env = environments.environment(cluster, request.name) or _made(cluster, request)
     _check_goes_on(env, cluster.namespace)
@@ -63,6 +65,8 @@ def create(cluster: Connection, request: EnvRequest, *, progress: Callable[[str]
         claims=request.claims,
         selector=request.selector,
         to=env.name,
+        mask=request.mask,
+        mask_image=request.mask_image,
         bind=request.bind,
         deadline_seconds=request.deadline_seconds,
     )

@@ -18,9 +18,8 @@ _TRIES = 10  # the controllers change a snapshot a few times in its first second
 
 
 def marked(cluster: Connection, mark: str) -> ClaimSnapshot | None:
-    """Return the snapshot of the namespace that has the mark, the newest of several; None when none has."""
-    found = listing.all_snapshots(cluster, labels=mark)
-    return found[-1] if found else None
+    """Return the snapshot of the namespace that has the mark, the oldest of several; None when none has."""
+    return next(iter(listing.all_snapshots(cluster, labels=mark)), None)
 
 
 def be_marked(cluster: Connection, snapshot: ClaimSnapshot, mark: str) -> None:
@@ -37,6 +36,15 @@ def be_marked(cluster: Connection, snapshot: ClaimSnapshot, mark: str) -> None:
         if mark in now.finalizers and mark in now.labels:
             return None
         return {"labels": {mark: ""}, "finalizers": [*(one for one in now.finalizers if one != mark), mark]}
+
+    _changed(cluster, snapshot, patch)
+
+
+def be_held(cluster: Connection, snapshot: ClaimSnapshot, mark: str) -> None:
+    """Have a snapshot have the finalizer alone, by which it is not found."""
+
+    def patch(now: ClaimSnapshot) -> dict[str, Any] | None:
+        return None if mark in now.finalizers else {"finalizers": [*now.finalizers, mark]}
 
     _changed(cluster, snapshot, patch)
 

@@ -26,17 +26,24 @@ def be_there(
         Refused: there is something of its name that is not this twin.
         TimedOut: it is not ready in time.
     """
-    found = cluster.find(kinds.CONTENT, aim.twin)
-    if found is None:
-        wanted = twin_content(aim, original, content, origin, list_class(content, _parameters(cluster, content)))
-        found = cluster.make(kinds.CONTENT, wanted)
-    check_twin(content_of(found), aim, content)
-    if cluster.find(kinds.SNAPSHOT, aim.twin, aim.namespace) is None:
-        cluster.make(kinds.SNAPSHOT, twin_snapshot(aim, original, origin), aim.namespace)
+    if _is_stale(cluster, aim):
+        be_gone(cluster, aim.namespace, aim.key, deadline_seconds=deadline_seconds)
+    wanted = twin_content(aim, original, content, origin, list_class(content, _parameters(cluster, content)))
+    check_twin(content_of(cluster.found_or_made(kinds.CONTENT, wanted)), aim, content)
+    cluster.found_or_made(kinds.SNAPSHOT, twin_snapshot(aim, original, origin), aim.namespace)
     waited = wait(cluster, [aim.twin], deadline_seconds=deadline_seconds)[0]
     if waited.missing is not None:
         raise given_up(waited, deadline_seconds)
     return _checked(waited.snapshot, aim, content)
+
+
+def _is_stale(cluster: Connection, aim: Aim) -> bool:
+    """Tell whether a twin is on its way out, or has lost one half: the two that are left would never be bound."""
+    content, snapshot = cluster.find(kinds.CONTENT, aim.twin), cluster.find(kinds.SNAPSHOT, aim.twin, aim.namespace)
+    if any(one is not None and one.metadata.deletion_timestamp is not None for one in (content, snapshot)):
+        return True
+    bound_to = content_of(content).snapshot[2] if content is not None else ""
+    return bool(bound_to) and (snapshot is None or snapshot.metadata.uid != bound_to)
 
 
 def _checked(twin: ClaimSnapshot, aim: Aim, original: Content) -> ClaimSnapshot:
