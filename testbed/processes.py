@@ -89,6 +89,12 @@ class Processes:
         old.popen.wait(_STOP_SECONDS)
         return self.start(name, old.command, environment=old.environment, stop_signal=old.stop_signal)
 
+    def end(self, name: str) -> None:
+        """Make a program end that is not needed any more."""
+        process = next(process for process in self.running if process.name == name)
+        self.running.remove(process)
+        process.stop()
+
     def wait_until(self, true: Callable[[], bool], what: str, deadline_seconds: float, *, of: str) -> None:
         """Return as soon as `true()` holds, which is the doing of the program called `of`.
 

@@ -11,15 +11,12 @@ from typing import TYPE_CHECKING
 
 from volrewind.clock import Clock, SystemClock
 from volrewind.errors import UsageError
-from volrewind.methods.local import LocalMethod
-from volrewind.pools.home import Home
-from volrewind.pools.pool import DEFAULT_DEADLINE_SECONDS
-from volrewind.services.environment import Environment
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # a command is about a host or about a cluster, and loads only its own half
     from zoneinfo import ZoneInfo
 
     from volrewind.cluster.client import Connection
+    from volrewind.services.environment import Environment
 
 ROOT_STATE = Path("/var/lib/volrewind")
 _CREDENTIALS_SECONDS = 60.0  # for a program that prints a kubeconfig or a token; some ask a cloud for it
@@ -30,15 +27,22 @@ def environment_of(
     *,
     clock: Clock | None = None,
     zone: str = "",
-    deadline_seconds: float = DEFAULT_DEADLINE_SECONDS,
+    deadline_seconds: float | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Environment:
     """Return what the verbs need on this host.
 
+    `deadline_seconds` is how long each wait for a pool may take; None is as long as pools usually wait.
     `VOLREWIND_STATE` names the state directory; it defaults to /var/lib/volrewind for root, and to volrewind under
     `XDG_DATA_HOME` (~/.local/share) for others.
     """
+    from volrewind.methods.local import LocalMethod
+    from volrewind.pools.home import Home
+    from volrewind.pools.pool import DEFAULT_DEADLINE_SECONDS
+    from volrewind.services.environment import Environment
+
     clock = clock or SystemClock()
+    deadline_seconds = DEFAULT_DEADLINE_SECONDS if deadline_seconds is None else deadline_seconds
     home = Home(state_of(variables), clock, deadline_seconds)
     host_zone = partial(zone_of, zone or variables.get("TZ", ""))
     return Environment(LocalMethod(home, clock), clock, host_zone, Path.cwd(), progress)

@@ -50,6 +50,16 @@ SLOW = {
 IN_VAIN = {"inspect", "ast", "dis", "tokenize", "ipaddress", "textwrap", "locale", "platform", "msgspec.inspect"}
 
 
+# Nobody listens there: port 9 is for throwing away.
+NOWHERE = """
+apiVersion: v1
+kind: Config
+current-context: nowhere
+clusters: [{name: nowhere, cluster: {server: "http://127.0.0.1:9"}}]
+users: [{name: nobody, user: {token: none}}]
+contexts: [{name: nowhere, context: {cluster: nowhere, user: nobody}}]
+"""
+
 # msgspec loads typing_extensions where it is, and that a lot: tests and linters bring it, volrewind does not.
 _AS_USERS_HAVE_IT = "import sys; sys.modules['typing_extensions'] = None; from volrewind.__main__ import main; main()"
 
@@ -104,6 +114,19 @@ def test_help_loads_nothing_below_the_command_line(tmp_path: Path) -> None:
 
 def test_list_loads_no_kind_of_pool_that_is_not_there(tmp_path: Path) -> None:
     assert not _loaded(tmp_path, "list") & (KINDS | UNUSED | SLOW | IN_VAIN | {"dataclasses"})
+
+
+def test_a_command_about_a_cluster_loads_nothing_of_this_host_and_nothing_asynchronous(tmp_path: Path) -> None:
+    kubeconfig = tmp_path / "kubeconfig"
+    kubeconfig.write_text(NOWHERE)
+    argv = [sys.executable, "-X", "importtime", "-m", "volrewind", "list", "--kubeconfig", str(kubeconfig)]
+    done = subprocess.run(argv, capture_output=True, text=True)
+    loaded = {line.rsplit("|", 1)[1].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
+
+    assert done.returncode == 1 and "the cluster does not answer" in done.stderr
+    assert {"httpx2._client", "httpcore2"} <= loaded
+    assert not loaded & {"asyncio.events", "anyio.abc", "h2.connection"}
+    assert not [one for one in loaded if one.startswith(("volrewind.pools", "volrewind.methods", "volrewind.system"))]
 
 
 @pytest.mark.root

@@ -10,6 +10,7 @@ import click
 from volrewind.cli.clusters import Where, connected
 from volrewind.cli.extras import needs_extra
 from volrewind.cli.output import Column, age_of, emit, emit_document, print_table, shown, size_of
+from volrewind.model.claim_snapshot import Binding
 from volrewind.services.documents import Document
 
 with needs_extra("cluster"):
@@ -42,9 +43,9 @@ def list_of_claims(where: Where, claims: Sequence[str], selector: str, output: s
         wanted = output in ("wide", "json", "yaml")
         found = list_snapshots(cluster, claims, labels=selector, everywhere=where.everywhere, with_contents=wanted)
         place = "the cluster" if where.everywhere else f"namespace {cluster.namespace!r}"
-    documents = [listed_document(one) for one in found]
+    documents = (listed_document(one) for one in found)  # one after the other: a table of thousands needs none for long
     emit(documents, _columns(where), output, empty=f"no snapshots in {place}; `volrewind create CLAIM` takes one")
-    if wanted and any(one["binding"] == "unread" for one in documents):
+    if wanted and any(one.snapshot.binding is Binding.UNREAD for one in found):
         click.echo(_UNREAD, err=True)
 
 

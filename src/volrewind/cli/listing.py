@@ -26,7 +26,6 @@ from volrewind.services.documents import (
     listed_document,
     status_document,
 )
-from volrewind.services.snapshots import describe, list_snapshots
 
 _COLUMNS = (
     Column("NAME", lambda one: one["name"]),
@@ -65,6 +64,8 @@ def list_command(targets: tuple[str, ...], where: Where, selector: str, local: b
 
         list_of_claims(where, targets, selector, output)
         return
+    from volrewind.services.snapshots import list_snapshots
+
     here = environment()
     listed, damages = list_snapshots(here, targets_of(here, targets))
     emit(
@@ -96,6 +97,8 @@ def describe_command(name: str, where: Where, no_sizes: bool, local: bool, outpu
 
         describe_of_claim(where, name, output)
         return
+    from volrewind.services.snapshots import describe
+
     document = described_document(describe(environment(), name, count_sizes=not no_sizes))
     if output in ("json", "yaml"):
         emit_document(document, output)

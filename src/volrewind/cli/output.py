@@ -6,15 +6,17 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
 
 from volrewind.cli.commands import option
 from volrewind.services.documents import Document
-from volrewind.services.environment import Environment
 from volrewind.wiring import environment_of
+
+if TYPE_CHECKING:  # a command about a cluster needs nothing of a host
+    from volrewind.services.environment import Environment
 
 FORMATS = ("table", "wide", "json", "yaml", "name")
 
@@ -45,15 +47,17 @@ def tell(line: str) -> None:
         click.echo(shown(line) + " …", err=True)
 
 
-def emit(documents: Sequence[Document], columns: Sequence[Column], output: str, *, empty: str = "") -> None:
-    """Print a list; `empty` is said on stderr when a table would have no row."""
+def emit(documents: Iterable[Document], columns: Sequence[Column], output: str, *, empty: str = "") -> None:
+    """Print a list; `empty` is said on stderr when a table would have no row. Documents may be made as they are asked for."""
     if output in ("json", "yaml"):
         emit_document(list(documents), output)
-    elif output == "name":
-        for document in documents:
-            click.echo(shown(str(document["name"])))
-    elif documents:
-        print_table(documents, [column for column in columns if output == "wide" or not column.wide])
+        return
+    if output == "name":
+        click.echo("".join(f"{shown(str(document['name']))}\n" for document in documents), nl=False)
+        return
+    shown_columns = [column for column in columns if output == "wide" or not column.wide]
+    if rows := _rows(documents, shown_columns):
+        _print_aligned(shown_columns, rows)
     elif empty:
         click.echo(empty, err=True)
 
@@ -79,11 +83,18 @@ def _plain(value: Any) -> Any:
 
 def print_table(documents: Iterable[Document], columns: Sequence[Column]) -> None:
     """Print aligned columns, as kubectl does."""
-    rows = [[column.heading for column in columns]]
-    rows += [[shown(column.cell(document)) for column in columns] for document in documents]
-    widths = [max(len(row[index]) for row in rows) for index in range(len(columns))]
-    lines = ("   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
-    click.echo("\n".join(lines))  # one write, not one for each line
+    _print_aligned(columns, _rows(documents, columns))
+
+
+def _rows(documents: Iterable[Document], columns: Sequence[Column]) -> list[tuple[str, ...]]:
+    return [tuple(shown(column.cell(document)) for column in columns) for document in documents]
+
+
+def _print_aligned(columns: Sequence[Column], rows: Sequence[tuple[str, ...]]) -> None:
+    rows = [tuple(column.heading for column in columns), *rows]
+    widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
+    aligned = "   ".join(f"{{:{width}}}" for width in widths).format
+    click.echo("\n".join(aligned(*row).rstrip() for row in rows))  # one write, not one for each line
 
 
 def print_rows(rows: Mapping[str, str]) -> None:

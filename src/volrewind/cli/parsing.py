@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from volrewind.errors import UsageError
 from volrewind.model.target import Target, parse_target
-from volrewind.services.environment import Environment
+
+if TYPE_CHECKING:  # a command about a cluster needs nothing of a host
+    from volrewind.services.environment import Environment
 
 
 def targets_of(environment: Environment, texts: Iterable[str]) -> tuple[Target, ...]:

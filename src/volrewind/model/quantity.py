@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from decimal import ROUND_CEILING, Decimal
+from functools import lru_cache
 
 from volrewind.errors import UsageError
 
@@ -38,7 +39,12 @@ def parse_size(text: str) -> int:
 
 def kubernetes_bytes(quantity: object) -> int:
     """Return the bytes of a quantity as the API gives it, rounded up; 0 for none, and for what is no quantity."""
-    match = re.fullmatch(_QUANTITY, str(quantity), re.ASCII)
+    return _kubernetes_bytes(str(quantity))
+
+
+@lru_cache(maxsize=1024)  # thousands of volumes have a few sizes
+def _kubernetes_bytes(quantity: str) -> int:
+    match = re.fullmatch(_QUANTITY, quantity, re.ASCII)
     if match is None:
         return 0
     number, exponent, suffix = match.groups()
