@@ -8,7 +8,7 @@ from pathlib import Path
 from testbed import images
 from volrewind.system.process import run
 
-_POOLS = ("btrfs=2Gi", "image=2Gi")  # of the machine's disk, as long as the instance lives
+_POOLS = ("btrfs=2Gi", "image=2Gi")
 
 
 def be_installed(kubeconfig: Path) -> None:
@@ -18,4 +18,5 @@ def be_installed(kubeconfig: Path) -> None:
         ToolFailed: it could not be installed; the command says why.
     """
     words = [f"--kubeconfig={kubeconfig}", f"--sidecars={images.PREFIX}", *(f"--pool={pool}" for pool in _POOLS)]
+    words.append("--sparse")  # of the machine's disk they take what they hold, and how full that is does not matter
     run([sys.executable, "-m", "volrewind", "install", "driver", "--yes", *words])

@@ -8,19 +8,20 @@ import stat
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
 import grpc
 import pytest
-from csi_driver import MIB, Driver, Mode, capability
+from csi_driver import GIB, MIB, Driver, Mode, capability
 
 from volrewind.clock import SystemClock, wait_until
 from volrewind.driver import health
 from volrewind.driver.server import THREADS
-from volrewind.system import loop, mounts
-from volrewind.system.files import locked
+from volrewind.system import filesystem, loop, mounts
+from volrewind.system.files import locked, sync_file_system
 from volrewind.system.process import run
 
 pytestmark = pytest.mark.root
@@ -189,6 +190,51 @@ def test_a_pool_that_does_not_exist_is_made_only_with_a_size(own_driver: Driver)
     own_driver.start(wait=False)
     assert own_driver.process is not None
     assert own_driver.process.wait(timeout=60) == 3
+    assert own_driver.home.places() == ()
+
+
+@pytest.fixture
+def small_host(own_driver: Driver) -> Iterator[Path]:
+    """A file system of 1 GiB for the driver's pools, which own all of their room there."""
+    own_driver.pools, own_driver.options = ("btrfs=256Mi", "image=320Mi"), ()
+    state, disk = own_driver.base / "state", own_driver.base / "disk"
+    state.mkdir()
+    filesystem.set_length(disk, GIB)
+    filesystem.make_ext4(disk)
+    run(["mount", "-o", "loop", disk, state])
+    run(["mount", "--make-shared", state])
+    yield state
+    own_driver.destroy()
+    mounts.be_unmounted(state)
+
+
+def test_a_pool_that_exists_is_opened_however_full_the_host_is(own_driver: Driver, small_host: Path) -> None:
+    own_driver.start()
+    volumes = [own_driver.create(f"pvc-{pool}", pool=pool) for pool in ("btrfs", "image")]
+    for volume in volumes:
+        (own_driver.publish(volume) / "file").write_bytes(b"before")
+        own_driver.withdraw(volume)
+    own_driver.stop()
+    for place in own_driver.home.places():
+        own_driver.home.be_unmounted(place)
+    filesystem.allocate(small_host / "others", filesystem.space(small_host).free_bytes - MIB)
+
+    own_driver.start()
+
+    for volume in volumes:
+        file = own_driver.publish(volume) / "file"
+        assert file.read_bytes() == b"before"
+        file.write_bytes(os.urandom(MIB))
+        sync_file_system(file)
+        assert own_driver.snapshot(volume, f"of-{volume.volume_id}").ready_to_use
+    own_driver.empty()
+
+
+def test_a_host_that_is_too_full_is_told_when_a_pool_is_to_be_made(own_driver: Driver, small_host: Path) -> None:
+    filesystem.allocate(small_host / "others", 600 * MIB)
+    own_driver.start(wait=False)
+    assert own_driver.ended() == 5
+    assert "would fill the file system" in own_driver.log
     assert own_driver.home.places() == ()
 
 

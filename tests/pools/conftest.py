@@ -104,12 +104,12 @@ class Site:
     def root(self) -> Path:
         return self.state / "pools" / self.name
 
-    def make(self, size_bytes: int) -> None:
+    def make(self, size_bytes: int, *, sparse: bool = False) -> None:
         if self.kind.hosted:
             new = NewPool(name=self.name, kind=self.kind.name)
             match self.kind.on:
                 case On.BACKING:
-                    new = msgspec.structs.replace(new, size_bytes=size_bytes)
+                    new = msgspec.structs.replace(new, size_bytes=size_bytes, sparse=sparse)
                 case On.XFS:
                     self.ground.enter_context(small_xfs(self.state, size_bytes))
                 case On.ZFS:
@@ -188,7 +188,7 @@ class _Sites:
     def shared(self, kind: Kind) -> Site:
         if kind.name not in self.made:
             site = Site(kind, self.base / kind.name)
-            site.make(1024 * MIB)
+            site.make(1024 * MIB, sparse=True)  # it stays for as long as the session
             self.made[kind.name] = site
         return self.made[kind.name]
 

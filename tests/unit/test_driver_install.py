@@ -61,6 +61,12 @@ def test_every_name_is_filled_in_and_every_object_is_labelled() -> None:
     assert printed[0]["kind"] == "Namespace"
 
 
+@pytest.mark.parametrize("sparse", [False, True])
+def test_pools_own_their_room_unless_they_are_to_be_sparse(sparse: bool) -> None:
+    plan = plan_install(None, InstallRequest(sparse=sparse))
+    assert ("--sparse" in plan.objects[-1]["spec"]["template"]["spec"]["containers"][0]["args"]) is sparse
+
+
 def test_a_name_of_kubernetes_own_stays() -> None:
     manifest = {"kind": "Pod", "metadata": {"name": "a"}, "spec": {"args": ["--node-id=$(NODE_NAME)", "$IMAGE"]}}
     (made,) = driver_objects([manifest], SETTINGS)

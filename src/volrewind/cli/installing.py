@@ -33,6 +33,7 @@ def install_command() -> None:
     metavar="KIND=SIZE",
     help="A pool made where a node has none; 10Gi of each by default.",
 )
+@option("--sparse", is_flag=True, help="Pools made do not own their whole size; the host can then fill up under them.")
 @option("--several-nodes/--one-node", default=None, help="How the sidecars work; told from the cluster.")
 @option("--api-server", default="", metavar="HOST:PORT", help="For a cluster without kube-proxy.")
 @option("--controller-is-ready", is_flag=True, help="Do not ask how the snapshot controller was started.")

@@ -38,8 +38,9 @@ _ON_SEVERAL = {
 class DriverSettings(msgspec.Struct, frozen=True):
     """Where the driver runs and from what. `sidecars` is the registry and folder of the sidecars' images.
 
-    `pools` are `KIND=SIZE`, made where a node has none. `api_server` is HOST:PORT for a cluster in which Pods do not reach
-    the address of the `kubernetes` Service (no kube-proxy); "" otherwise.
+    `pools` are `KIND=SIZE`, made where a node has none; `sparse` ones take from the host's disk only what is written to them.
+    `api_server` is HOST:PORT for a cluster in which Pods do not reach the address of the `kubernetes` Service (no kube-proxy);
+    "" otherwise.
     """
 
     image: str
@@ -48,6 +49,7 @@ class DriverSettings(msgspec.Struct, frozen=True):
     sidecars: str = "registry.k8s.io/sig-storage"
     several_nodes: bool = False
     pools: tuple[str, ...] = ("btrfs=10Gi", "image=10Gi")
+    sparse: bool = False
     api_server: str = ""
 
 
@@ -95,7 +97,10 @@ def _fitted(manifest: Manifest, settings: DriverSettings) -> Manifest:
     for container in fitted["spec"]["template"]["spec"]["containers"]:
         container["args"] += more.get(container["name"], ())
         if container["name"] == "csi-driver":
-            container["args"] += [f"--pool={pool}" for pool in settings.pools]
+            container["args"] += [
+                *(f"--pool={pool}" for pool in settings.pools),
+                *(["--sparse"] if settings.sparse else []),
+            ]
         container["env"] = [*container["env"], *_where_the_api_is(settings.api_server)]
     return fitted
 

@@ -41,6 +41,7 @@ class InstallRequest(msgspec.Struct, frozen=True):
     sidecars: str = ""
     several_nodes: bool | None = None
     pools: tuple[str, ...] = ()
+    sparse: bool = False
     api_server: str = ""
     controller_is_ready: bool = False
 
@@ -71,6 +72,7 @@ def plan_install(cluster: Connection | None, request: InstallRequest) -> Install
         sidecars=request.sidecars or defaults.sidecars,
         several_nodes=several,
         pools=request.pools or defaults.pools,
+        sparse=request.sparse,
         api_server=request.api_server,
     )
     problem = _problem(cluster, settings) if cluster and not request.controller_is_ready else ""
