@@ -115,6 +115,45 @@ def test_what_cannot_be_had_is_refused(driver: Driver, refused, fields: dict, co
     assert volume_ids(driver) == []
 
 
+@pytest.mark.parametrize(
+    ("mode", "name"),
+    [
+        (Mode.MULTI_NODE_READER_ONLY, "ReadOnlyMany"),
+        (Mode.MULTI_NODE_SINGLE_WRITER, "MULTI_NODE_SINGLE_WRITER"),
+        (Mode.MULTI_NODE_MULTI_WRITER, "ReadWriteMany"),
+        (Mode.UNKNOWN, "UNKNOWN"),
+    ],
+)
+def test_a_mode_that_needs_several_nodes_is_refused_by_the_name_that_a_claim_has_for_it(
+    driver: Driver, refused, mode: int, name: str
+) -> None:
+    with refused("INVALID_ARGUMENT") as told:
+        driver.create(volume_capabilities=[capability(mode)])
+    assert f"access mode {name} is not possible: a volume lives on one node (ReadWriteOnce" in told.details
+    volume = driver.create()
+    answer = driver.call(
+        "ValidateVolumeCapabilities", volume_id=volume.volume_id, volume_capabilities=[capability(mode)]
+    )
+    assert not answer.HasField("confirmed") and name in answer.message
+
+
+@pytest.mark.parametrize(
+    "mode",
+    [
+        Mode.SINGLE_NODE_WRITER,
+        Mode.SINGLE_NODE_READER_ONLY,
+        Mode.SINGLE_NODE_SINGLE_WRITER,
+        Mode.SINGLE_NODE_MULTI_WRITER,
+    ],
+)
+def test_a_mode_of_one_node_is_confirmed(driver: Driver, mode: int) -> None:
+    volume = driver.create(volume_capabilities=[capability(mode)])
+    answer = driver.call(
+        "ValidateVolumeCapabilities", volume_id=volume.volume_id, volume_capabilities=[capability(mode)]
+    )
+    assert len(answer.confirmed.volume_capabilities) == 1 and answer.message == ""
+
+
 def test_a_volume_for_another_node_is_left_to_that_node(driver: Driver, refused) -> None:
     place = {"segments": {"topology.volrewind.io/node": "node-2"}}
     with refused("RESOURCE_EXHAUSTED"):

@@ -16,6 +16,10 @@ MODES = {
     _Mode.SINGLE_NODE_SINGLE_WRITER,
     _Mode.SINGLE_NODE_MULTI_WRITER,
 }
+_CLAIMS_WORDS: dict[int, str] = {
+    _Mode.MULTI_NODE_READER_ONLY: "ReadOnlyMany",
+    _Mode.MULTI_NODE_MULTI_WRITER: "ReadWriteMany",
+}
 _GROUP = re.compile(r"\d{1,10}", re.ASCII)
 _LAST_GROUP = 2**32 - 2  # chown(2): the highest number means "leave it"
 
@@ -82,4 +86,6 @@ def _group_of(text: str) -> int | None:
 
 
 def _name_of(mode: int) -> str:
-    return _Mode.Mode.Name(mode) if mode in _Mode.Mode.values() else str(mode)
+    """Return what a claim calls a mode, or else the protocol."""
+    name = _Mode.Mode.Name(mode) if mode in _Mode.Mode.values() else str(mode)
+    return _CLAIMS_WORDS.get(mode, name)
