@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import mmap
 import os
+import random
 import shutil
 import socket
 import stat
@@ -394,6 +395,31 @@ def on_btrfs(tmp_path: Path) -> Iterator[Path]:
 def on_ext4(tmp_path: Path) -> Iterator[Path]:
     with made_by("mkfs.ext4", tmp_path) as top:
         yield top
+
+
+@pytest.fixture
+def on_fuse(source: Path, tmp_path: Path) -> Iterator[Path]:
+    """The source, as a file system in user space shows it; for a moment the kernel would believe what it told before."""
+    top = tmp_path / "fuse"
+    top.mkdir()
+    subprocess.run(["bindfs", "-o", "attr_timeout=0", source, top], check=True)
+    try:
+        yield top
+    finally:
+        subprocess.run(["umount", top], check=True)
+
+
+@pytest.mark.root
+@pytest.mark.programs("bindfs")
+@pytest.mark.parametrize("seed", range(5))
+def test_a_mirror_of_a_file_system_in_user_space_is_exactly_what_that_is(on_fuse: Path, live: Path, seed: int) -> None:
+    chance, mirror = random.Random(seed), Mirror(on_fuse, live)
+    for _ in range(8):
+        for _ in range(6):
+            change = (chance.choice(KINDS), chance.choice(NAMES), chance.choice(NAMES), chance.randrange(4))
+            carry_out(on_fuse, change)
+        mirror.refresh()
+        assert picture(live) == picture(on_fuse)
 
 
 def exclusive_bytes(path: Path) -> int:
