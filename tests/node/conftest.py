@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 from clusters import Cluster, a_cluster, account, admin, as_account, namespace
-from served import program, token_for
+from served import allowed, program, token_for
 
 from testbed.place import Kind
 
-__all__ = ["account", "admin", "as_account", "namespace", "program", "token_for"]
+__all__ = ["account", "admin", "allowed", "as_account", "namespace", "program", "token_for"]
 
 
 @pytest.fixture(scope="session")

@@ -38,14 +38,15 @@ def using(cluster: Connection, claims: Collection[str], *, paused: bool = False)
         Refused: somebody would undo it, or uses them whom we cannot stop, or not start again; the hint says what to do.
     """
     found = users(running(cluster), claims, cluster.namespace, paused=paused)
-    return msgspec.structs.replace(found, workloads=tuple(_whole(cluster, one) for one in found.workloads))
+    whole = [_with_manifest(cluster, one) if one.kind == "pod" else one for one in found.workloads]
+    return msgspec.structs.replace(found, workloads=tuple(one for one in whole if one is not None))
 
 
-def _whole(cluster: Connection, workload: Workload) -> Workload:
-    """Return a workload with what a Pod is made from again."""
-    if workload.kind != "pod":
-        return workload
-    pod = cluster.get(kinds.POD_DOCUMENT, workload.name, cluster.namespace)
+def _with_manifest(cluster: Connection, workload: Workload) -> Workload | None:
+    """Return a Pod with what it is made from again; None when it is gone, and so uses nothing."""
+    pod = cluster.find(kinds.POD_DOCUMENT, workload.name, cluster.namespace)
+    if pod is None or pod.metadata.uid != workload.uid:
+        return None
     metadata = pod.metadata
     manifest = cleaned(workload.name, metadata.labels, metadata.annotations, pod.spec, metadata.uid)
     if reason := why_not_made(manifest):
