@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable
 
 import pytest
-from clusters import Cluster
-from installed_driver import installed
 from served import Program
 
 from testbed.images import BUSYBOX
@@ -17,17 +14,6 @@ from testbed.kubectl import Kubectl, claim, pod, shell
 pytestmark = pytest.mark.node
 
 Given = Callable[..., Program]
-
-
-@pytest.fixture(scope="module")
-def anywhere(cluster: Cluster) -> Iterator[Kubectl]:
-    with installed(cluster) as kubectl:
-        yield kubectl
-
-
-@pytest.fixture
-def kubectl(anywhere: Kubectl, namespace: str) -> Kubectl:
-    return replace(anywhere, namespace=namespace)
 
 
 @pytest.fixture

@@ -7,12 +7,9 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from clusters import Cluster
-from installed_driver import installed
 from served import Program
 
 from testbed.images import VOLREWIND
@@ -52,17 +49,6 @@ os.remove("gone")
 open("new", "w").write("x")
 os.sync()
 """
-
-
-@pytest.fixture(scope="module")
-def anywhere(cluster: Cluster) -> Iterator[Kubectl]:
-    with installed(cluster) as kubectl:
-        yield kubectl
-
-
-@pytest.fixture
-def kubectl(anywhere: Kubectl, namespace: str) -> Kubectl:
-    return replace(anywhere, namespace=namespace)
 
 
 @pytest.fixture

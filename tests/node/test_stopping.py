@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable
 
 import pytest
-from clusters import Cluster
-from installed_driver import installed
 from workloads import daemon_set, deployment, job, stateful_set
 
 from testbed.kubectl import Kubectl, Manifest, claim, pod, shell
@@ -20,17 +17,6 @@ pytestmark = pytest.mark.node
 
 _CLASS = "volrewind"
 _SECONDS = 90.0
-
-
-@pytest.fixture(scope="module")
-def anywhere(cluster: Cluster) -> Iterator[Kubectl]:
-    with installed(cluster) as kubectl:
-        yield kubectl
-
-
-@pytest.fixture
-def kubectl(anywhere: Kubectl, namespace: str) -> Kubectl:
-    return replace(anywhere, namespace=namespace)
 
 
 @pytest.fixture

@@ -45,14 +45,18 @@ def _gitops(name: str, labels: Mapping[str, str], annotations: Mapping[str, str]
         )
 
 
-def scalers(one: Runner, autoscalers: Sequence[Autoscaler], namespace: str) -> Iterator[Reason]:
-    """Yield which autoscalers would start a workload that is scaled to 0.
+def rests(scaler: Autoscaler) -> bool:
+    """Tell whether it leaves alone what is scaled to 0, until somebody scales it up.
 
-    Most would not: at 0 they rest, unless they may go down to 0 themselves (kubernetes.io, "Implicit maintenance-mode
-    deactivation"). KEDA does not rest.
+    Most do, unless they may go down to 0 themselves (kubernetes.io, "Implicit maintenance-mode deactivation"). KEDA does not.
     """
+    return scaler.least > 0 and _KEDA not in scaler.labels
+
+
+def scalers(one: Runner, autoscalers: Sequence[Autoscaler], namespace: str) -> Iterator[Reason]:
+    """Yield which autoscalers would start a workload that is scaled to 0."""
     for scaler in autoscalers:
-        if scaler.target != (one.kind, one.name):
+        if scaler.target != (one.kind, one.name) or rests(scaler):
             continue
         if keda := scaler.labels.get(_KEDA):
             yield Reason(
@@ -60,9 +64,9 @@ def scalers(one: Runner, autoscalers: Sequence[Autoscaler], namespace: str) -> I
                 f"`kubectl -n {namespace} annotate scaledobject {keda} autoscaling.keda.sh/paused=true`,"
                 " then say --paused; the same with `autoscaling.keda.sh/paused-` afterwards",
             )
-        elif scaler.least == 0:
-            command = f'kubectl -n {namespace} patch hpa {scaler.name} -p \'{{"spec":{{"minReplicas":%d}}}}\''
-            yield Reason(
-                f"{one} is scaled by HorizontalPodAutoscaler {scaler.name!r}, which would start it again",
-                f"`{command % 1}` lets it rest while nothing runs; `{command % 0}` afterwards",
-            )
+            continue
+        least = f'kubectl -n {namespace} patch hpa {scaler.name} -p \'{{"spec":{{"minReplicas":%d}}}}\''
+        yield Reason(
+            f"{one} is scaled by HorizontalPodAutoscaler {scaler.name!r}, which would start it again",
+            f"`{least % 1}` lets it rest while nothing runs; `{least % 0}` afterwards",
+        )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 from volrewind.errors import Refused
 from volrewind.model.pod import UsingPod
 from volrewind.model.workload import Runner, Running, Using, Workload, WorkloadKind
-from volrewind.plan.pausing import restarters, scalers
+from volrewind.plan.pausing import restarters, rests, scalers
 from volrewind.plan.snapshot_progress import Reason
 
 _STOPPABLE: dict[str, WorkloadKind] = {
@@ -17,6 +17,10 @@ _STOPPABLE: dict[str, WorkloadKind] = {
     "DaemonSet": "daemonset",
 }
 _APPS = "apps"
+# Who makes Pods, and who makes those. Whatever else an object belongs to does not make it.
+_OF_PODS = {(_APPS, "ReplicaSet"), (_APPS, "StatefulSet"), (_APPS, "DaemonSet"), ("batch", "Job")}
+_MAKERS: dict[str, str] = {"ReplicaSet": "Deployment", "Job": "CronJob"}
+DELETE_PODS = ("delete", "", "pods")
 Root = Runner | UsingPod
 
 
@@ -30,8 +34,15 @@ def users(found: Running, claims: Collection[str], namespace: str, *, paused: bo
     """
     wanted = frozenset(claims)
     roots, reasons = dict[str, Root](), list[Reason]()
-    for root in (*_of_pods(found, wanted, reasons), *(one for one in found.runners if _will_use(one, wanted))):
-        roots.setdefault(root.uid, root)
+    known = {one.uid: one for one in found.runners}
+    those: list[Root] = [
+        *_using_pods(found, wanted, reasons),
+        *(one for one in found.runners if _will_use(one, wanted)),
+    ]
+    for one in those:
+        root = _root(one, known)
+        if not _goes_for_good(root):
+            roots[root.uid] = root
     for root in roots.values():
         reasons.extend(_obstacles(root, found, namespace, paused=paused))
     if reasons:
@@ -46,26 +57,35 @@ def users(found: Running, claims: Collection[str], namespace: str, *, paused: bo
     )
 
 
-def _of_pods(found: Running, claims: frozenset[str], reasons: list[Reason]) -> Iterator[Root]:
-    """Yield who has the Pods made that use claims; a Pod that nobody makes stands for itself."""
-    known = {one.uid: one for one in found.runners}
+def _using_pods(found: Running, claims: frozenset[str], reasons: list[Reason]) -> Iterator[UsingPod]:
     for pod in found.pods:
         if pod.has_ended or claims.isdisjoint(pod.claims):
             continue
         if mine := claims.intersection(pod.own_claims):
             reasons.append(Reason(f"claim {min(mine)!r} goes with Pod {pod.name!r}, which made it for itself"))
-        root: Root = pod
-        while root.owner is not None and root.owner.uid in known:
-            root = known[root.owner.uid]
-        if pod.owner is not None or not pod.is_leaving:
-            yield root
+        yield pod
+
+
+def _root(one: Root, known: Mapping[str, Runner]) -> Root:
+    """Return who has the say in whether its Pods are made; a Pod that nobody makes stands for itself."""
+    maker = known.get(one.owner.uid) if one.owner is not None else None
+    if maker is None:
+        return one
+    if isinstance(one, UsingPod):
+        return _root(maker, known)
+    return maker if maker.kind == _MAKERS.get(one.kind) else one
+
+
+def _goes_for_good(root: Root) -> bool:
+    """Tell whether it is a Pod that leaves, and whose maker, where it had one, is gone; others may make it again."""
+    if not isinstance(root, UsingPod) or not root.is_leaving:
+        return False
+    return root.owner is None or (root.owner.group, root.owner.kind) in _OF_PODS
 
 
 def _will_use(one: Runner, claims: frozenset[str]) -> bool:
     """Tell whether Pods of it use claims, whether or not there are any now."""
     if one.is_idle and one.kind not in _STOPPABLE:
-        return False
-    if one.owner is not None and one.kind in ("ReplicaSet", "Job"):  # whom they belong to has the say
         return False
     return not claims.isdisjoint(one.claims) or any(
         re.fullmatch(rf"{re.escape(prefix)}-\d+", claim) for prefix in one.numbered for claim in claims
@@ -124,19 +144,14 @@ def _notes(found: Running, roots: Collection[Root]) -> Iterator[str]:
         yield "HorizontalPodAutoscalers may not be listed: nobody looked whether one would start it again"
     for one in scaled:
         for scaler in found.autoscalers or ():
-            if scaler.target == (one.kind, one.name):
+            if scaler.target == (one.kind, one.name) and rests(scaler):
                 yield f"HorizontalPodAutoscaler {scaler.name!r} rests while {one} is at 0"
 
 
-def rights_to_switch(workloads: Collection[Workload]) -> list[tuple[str, str, str]]:
-    """Return what one has to be allowed to stop workloads and start them again: verbs, API groups, resources."""
-    needed = [right for one in workloads for right in _rights(one)]
-    return list(dict.fromkeys(needed))
-
-
-def _rights(workload: Workload) -> Iterator[tuple[str, str, str]]:
+def rights_to_switch(workload: Workload) -> Iterator[tuple[str, str, str]]:
+    """Yield what one has to be allowed to stop a workload and start it again: verb, API group, resource."""
     if workload.kind == "pod":
-        yield from (("delete", "", "pods"), ("create", "", "pods"))
+        yield from (DELETE_PODS, ("create", "", "pods"))
         return
     resource = f"{workload.kind}s"
     if workload.kind != "daemonset":

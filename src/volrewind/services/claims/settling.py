@@ -117,7 +117,7 @@ def _missing(cluster: Connection, workload: Workload) -> str:
     what = f"{workload} to be ready"
     pods = [pod_of(one) for one in cluster.each(kinds.POD, namespace=cluster.namespace)]
     for pod in pods:
-        if _belongs(pod, workload) and not pod.is_ready:
+        if _belongs(pod, workload) and not pod.is_ready and not pod.is_leaving:
             said = events.warnings_about(cluster, "Pod", pod.namespace, pod.name, pod.uid)
             return f"{what}: Pod {pod.name!r} is not ({pod.trouble or ''.join(said[-1:]) or 'it is starting'})"
     return what

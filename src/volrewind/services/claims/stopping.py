@@ -16,7 +16,7 @@ from volrewind.cluster.workloads import running
 from volrewind.errors import Denied, Refused, SomeFailed, VolrewindError
 from volrewind.model.workload import Using, Workload
 from volrewind.plan.pod_again import cleaned, why_not_made
-from volrewind.plan.stopping import rights_to_switch, users
+from volrewind.plan.stopping import DELETE_PODS, rights_to_switch, users
 from volrewind.services.claims.settling import be_ready, be_unused, check_finished
 from volrewind.services.claims.switching import started, stopped
 
@@ -76,7 +76,7 @@ def be_stopped(
         Denied: a right is missing to stop all, or to start all again; nothing was stopped.
         TimedOut: a Pod is still there; it and its node are named.
     """
-    _check_rights(cluster, using.workloads)
+    _check_rights(cluster, using.workloads, DELETE_PODS if remove_finished else None)
     check_finished(cluster, claims, remove_finished=remove_finished)
     for one in using.workloads:
         told(f"stopping {one}")
@@ -84,8 +84,9 @@ def be_stopped(
     be_unused(cluster, claims, remove_finished=remove_finished, deadline_seconds=deadline_seconds)
 
 
-def _check_rights(cluster: Connection, workloads: Sequence[Workload]) -> None:
-    for verb, group, resource in rights_to_switch(workloads):
+def _check_rights(cluster: Connection, workloads: Sequence[Workload], more: tuple[str, str, str] | None) -> None:
+    needed = [*([more] if more else []), *(right for one in workloads for right in rights_to_switch(one))]
+    for verb, group, resource in dict.fromkeys(needed):
         right = Right(verb, group, resource, cluster.namespace)
         if not cluster.may(right):
             raise Denied(f"you may not {right}", hint=how_to_grant(right))
