@@ -12,9 +12,9 @@ from testbed.place import Instance, Kind, Place
 from volrewind.errors import VolrewindError
 
 _SNAPSHOT_TO_TRY = """
-  kubectl apply -f examples/1-data.yaml        a claim of class volrewind, and a Pod that writes into it
-  kubectl apply -f examples/2-snapshot.yaml    a VolumeSnapshot of it
-  kubectl apply -f examples/3-restore.yaml     a claim made from that, and a Pod that reads it: kubectl logs reader
+  kubectl apply -f examples/1-data.yaml     a claim, data-pvc, and a Pod that writes into it
+  volrewind create data-pvc                 a snapshot of it
+  volrewind restore data-pvc --as-of now    a new claim from the newest; examples/2 and 3 do it by YAML
 """
 
 
@@ -64,7 +64,7 @@ def _place() -> Place:
 def _how_to_use(instance: Instance) -> str:
     return f"""
   export KUBECONFIG={instance.kubeconfig}
-  export PATH={instance.programs}:$PATH
+  export PATH={Path(sys.executable).parent}:{instance.programs}:$PATH
   kubectl get nodes,pods -A
 {_SNAPSHOT_TO_TRY if instance.kind is Kind.NODE else ""}"""
 

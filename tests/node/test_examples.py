@@ -23,7 +23,7 @@ pytestmark = pytest.mark.node
 
 _NAMESPACE = "production"
 _ABOUT_CLUSTERS = re.compile(
-    r"data-pvc| -n | -A| -l |--app |--orphans|volrewind (class|rbac|methods|install|completion) "
+    r"data-pvc| -n | -A| -l |--app |--orphans|volrewind (class|rbac|methods|install|completion|env|recommend)"
 )
 _SNAPSHOT = re.compile(r"data-pvc-\d{8}-\d{6}")
 _CLAIMS = {"data-pvc", "data-db-0"}
@@ -83,7 +83,8 @@ class Shop:
 def shop(cluster: Cluster, tmp_path: Path) -> Iterator[Shop]:
     with installed(cluster) as everywhere:
         kubectl = replace(everywhere, namespace=_NAMESPACE)
-        kubectl("create", "namespace", _NAMESPACE)
+        for name in (_NAMESPACE, "staging"):
+            kubectl("create", "namespace", name)
         try:
             kubectl.apply(*_things())
             kubectl("rollout", "status", "statefulset/db", "--timeout=60s")
@@ -94,7 +95,7 @@ def shop(cluster: Cluster, tmp_path: Path) -> Iterator[Shop]:
                 "delete", "volumesnapshotclass", "-l", "app.kubernetes.io/managed-by=volrewind", "--ignore-not-found"
             )
             kubectl("delete", "clusterrole", "volrewind-read", "--ignore-not-found")
-            kubectl("delete", "namespace", _NAMESPACE)
+            kubectl("delete", "namespace", _NAMESPACE, "staging")
 
 
 def _environment(cluster: Cluster, where: Path) -> dict[str, str]:

@@ -40,6 +40,15 @@ def run(script: str, environment: dict[str, str], where: Path) -> str:
     return done.stdout
 
 
+def test_a_new_user_types_what_the_readme_says(cluster: Cluster, at_home: dict[str, str], tmp_path: Path) -> None:
+    (block,) = (one for one in commands_of("README.md") if one.startswith("kubectl apply"))
+    with installed(cluster) as kubectl:
+        said = run(block, at_home, tmp_path)
+        kubectl("delete", "pod,pvc,volumesnapshot", "--all")
+
+    assert "before-restored   bound" in said
+
+
 def test_the_chapter_is_typed_as_the_page_says(cluster: Cluster, at_home: dict[str, str], tmp_path: Path) -> None:
     with installed(cluster):
         said = [run(block, at_home, tmp_path) for block in commands_of("docs/guide-commands.md")]

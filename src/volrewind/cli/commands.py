@@ -49,6 +49,11 @@ class Option(click.Option):
         super().__init__(*args, **more)
         self.help = help
 
+    def get_help_extra(self, ctx: click.Context) -> Any:  # what click calls OptionHelpExtra
+        extra = super().get_help_extra(ctx)
+        extra.pop("range", None)  # "x>=1", which a number of snapshots is anyhow
+        return extra
+
 
 def _show_help(context: click.Context, _: click.Parameter, wanted: bool) -> None:
     if wanted and not context.resilient_parsing:

@@ -23,7 +23,8 @@ _COUNTED = ("last", "hourly", "daily", "weekly", "monthly", "yearly")
 
 def _keep_options(function: click.decorators.FC) -> click.decorators.FC:
     for kind in reversed(_COUNTED):
-        function = option(f"--keep-{kind}", kind, type=click.IntRange(min=1), help=f"Keep {kind} snapshots.")(function)
+        said = "Keep the last N." if kind == "last" else f"Keep N {kind} ones."
+        function = option(f"--keep-{kind}", kind, type=click.IntRange(min=1), metavar="N", help=said)(function)
     return function
 
 
