@@ -142,6 +142,23 @@ def test_a_deployment_that_is_cloned_to_staging_runs_there_on_its_own_data(
     staging("delete", "deployment", "shop")
 
 
+def test_where_only_a_pod_has_the_volume_made_the_clone_waits_for_one_and_is_finished_then(
+    kubectl: Kubectl, staging: Kubectl, program: Given, data: str
+) -> None:
+    name = program("create")("create", data, "-o", "name").stdout.strip()
+    kubectl("annotate", "volumesnapshot", name, "volrewind.io/origin-")  # so that nobody knows the node
+    user = program("clone", helped=False, elsewhere={staging.namespace: ["clone-to", "bind"]})
+    words = ("clone", data, "--to", staging.namespace, "--from-snapshot", name)
+
+    waiting = user(*words)
+    done = user(*words, "--bind")
+
+    assert waiting.stdout.startswith(f"{staging.namespace}/data   pending") and "with --bind" in waiting.stderr
+    assert done.stdout.startswith(f"{staging.namespace}/data   bound")
+    assert read(staging, "data") == "secret"
+    be_tidy(kubectl, staging)
+
+
 @pytest.mark.proof
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("moment", [BEFORE, AFTER])
