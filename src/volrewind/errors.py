@@ -9,6 +9,7 @@ VolrewindError                1  INTERNAL             500
 ├── Refused                   5  FAILED_PRECONDITION  409
 │   ├── AlreadyThere          5  ALREADY_EXISTS       409
 │   ├── Expired               5  ABORTED              409
+│   ├── Changed               5  ABORTED              409
 │   ├── InUse                 5  FAILED_PRECONDITION  409
 │   ├── BadSize               5  OUT_OF_RANGE         409
 │   └── NoSpace               5  RESOURCE_EXHAUSTED   507
@@ -88,6 +89,12 @@ class AlreadyThere(Refused):
 
 class Expired(Refused):
     """The cluster has forgotten what we go on from; it has to be read anew."""
+
+    grpc_code = "ABORTED"
+
+
+class Changed(Refused):
+    """Somebody else changed the thing since it was read; it has to be looked at anew."""
 
     grpc_code = "ABORTED"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,16 @@ from volrewind.cli.commands import argument, command, option
 from volrewind.cli.output import environment, output_option, shown
 from volrewind.cli.parsing import moment_of, targets_of
 from volrewind.errors import UsageError
+from volrewind.model.target import is_claim
 from volrewind.services.rollback import RolledBack
+
+
+def _stopping_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what is asked of whoever uses a claim."""
+    paused = option("--paused", is_flag=True, help="Claims: nobody starts again what is stopped; you have seen to it.")
+    return paused(
+        option("--remove-finished", is_flag=True, help="Claims: delete Pods that have ended and hold one.")(function)
+    )
 
 
 @command("restore")
@@ -70,31 +80,60 @@ def restore_command(
 
 
 @command("rollback")
-@argument("name", offers="snapshots")
-@argument("target", default="", offers="targets")
-@option("--force", is_flag=True, help="Also while processes have files open there.")
-def rollback_command(name: str, target: str, force: bool) -> None:
-    """Make the volume or directory of snapshot NAME be as it was then. What is there now is saved first.
+@argument("names", nargs=-1, required=True, offers="snapshots")
+@option("--dry-run", is_flag=True, help="Claims: only say what would be done.")
+@_stopping_options
+@deadline_option
+@cluster_options()
+@option("--force", is_flag=True, help="On a host: also while processes have files open there.")
+@local_option
+@output_option
+def rollback_command(names: tuple[str, ...], where: Where, force: bool, local: bool, **of_claims: Any) -> None:
+    """Make what was snapshot be as it was then, in place. What is there now is kept, and `undo` brings it back.
+
+    The snapshot of a claim is named, or those of several claims: who uses them is stopped, and started again afterwards. On a
+    host it is a snapshot, and perhaps the directory or volume that it is of.
 
     \b
-    volrewind rollback data-20260101-020000
+    volrewind rollback data-pvc-20260101-020000
+    volrewind rollback data-20260101-020000 ./data
     """
+    if is_about_cluster(where, local=local or force or any(not is_claim(name) for name in names)):
+        from volrewind.cli.claim_rolling_back import rollback_of_claims
+
+        rollback_of_claims(where, names, **of_claims)
+        return
     from volrewind.services.rollback import rollback
 
+    if len(names) > 2:
+        raise UsageError("on a host one snapshot goes back at a time", hint="name it, and perhaps what it is of")
     here = environment()
-    wanted = targets_of(here, [target] if target else [])
-    _say(rollback(here, name, target=wanted[0] if wanted else None, force=force))
+    wanted = targets_of(here, names[1:])
+    _say(rollback(here, names[0], target=wanted[0] if wanted else None, force=force))
 
 
 @command("undo")
 @argument("target", offers="targets")
-@option("--force", is_flag=True, help="Also while processes have files open there.")
-def undo_command(target: str, force: bool) -> None:
-    """Bring back what TARGET held before its last rollback, finished or not.
+@option("--forget", "forgets", is_flag=True, help="Claims: let go of what is kept for an undo.")
+@_stopping_options
+@deadline_option
+@cluster_options()
+@option("--force", is_flag=True, help="On a host: also while processes have files open there.")
+@local_option
+@output_option
+def undo_command(target: str, where: Where, force: bool, local: bool, **of_claims: Any) -> None:
+    """Bring back what TARGET held before its last rollback, finished or not. An undo can be undone.
 
     \b
+    volrewind undo data-pvc
+    volrewind undo data-pvc --forget
     volrewind undo ./data
     """
+    if is_about_cluster(where, [target], local=local):
+        from volrewind.cli.claim_rolling_back import undo_of_claim
+
+        undo_of_claim(where, target, **of_claims)
+        return
     from volrewind.services.rollback import undo
 
     here = environment()

@@ -11,6 +11,7 @@ from lightkube.core.exceptions import ApiError, ConfigError
 from volrewind.cluster.rights import Right, how_to_grant, is_missing_right
 from volrewind.errors import (
     AlreadyThere,
+    Changed,
     Denied,
     Expired,
     NotFound,
@@ -59,7 +60,7 @@ def translated(what: str, error: ApiError, right: Right | None = None) -> Volrew
         case 410:
             return Expired(message, hint="try again")
         case 409:
-            return Refused(message, hint="somebody else changes it; try again")
+            return Changed(message, hint="somebody else changes it; try again")
         case 429 | 500 | 502 | 503 | 504:
             return Unreachable(message, hint="the cluster is busy or starting; try again")
         case _:

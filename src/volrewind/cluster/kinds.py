@@ -18,6 +18,7 @@ _GROUP, _VERSION = "snapshot.storage.k8s.io", "v1"
 # As whole documents: for manifests, and for whoever must see every field.
 VolumeSnapshot = create_namespaced_resource(_GROUP, _VERSION, "VolumeSnapshot", "volumesnapshots")
 VolumeSnapshotClass = create_global_resource(_GROUP, _VERSION, "VolumeSnapshotClass", "volumesnapshotclasses")
+PersistentVolumeClaim = create_namespaced_resource("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims")
 VolumeSnapshotContent = create_global_resource(_GROUP, _VERSION, "VolumeSnapshotContent", "volumesnapshotcontents")
 
 
@@ -77,6 +78,7 @@ QUOTA = _read(wire.ResourceQuota)
 CSI_DRIVER = _read(wire.CSIDriver)
 BACKUP_STORE = _read(wire.BackupStorageLocation)
 BACKUP_SCHEDULE = _read(wire.Schedule)
+CONFIG_MAP = _read(wire.ConfigMap)
 
 
 @cache

@@ -32,6 +32,7 @@ def claim_of(thing: wire.PersistentVolumeClaim) -> Claim:
         namespace=metadata.namespace,
         name=metadata.name,
         uid=metadata.uid,
+        resource_version=metadata.resource_version,
         created=metadata.creation_timestamp or _EPOCH,
         phase=Phase(status.phase),
         volume=spec.volume_name,
@@ -66,6 +67,7 @@ def storage_of(thing: wire.PersistentVolume) -> Storage:
     return Storage(
         name=metadata.name,
         uid=metadata.uid,
+        resource_version=metadata.resource_version,
         kind=kind,
         driver=made_of.get("driver", "") if kind == "csi" else metadata.annotations.get(_MIGRATED_TO, ""),
         handle=made_of.get("volumeHandle", ""),

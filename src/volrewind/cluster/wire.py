@@ -439,6 +439,12 @@ class Schedule(Thing):
     spec: _ScheduleSpec = msgspec.field(default_factory=_ScheduleSpec)
 
 
+class ConfigMap(Thing):
+    """Texts by name."""
+
+    data: dict[str, str] = {}
+
+
 class _Allowed(msgspec.Struct):
     allowed: bool = False
 
@@ -485,4 +491,5 @@ PLACES: dict[type[Thing], Place] = {
     Job: Place("batch", "v1", "Job", "jobs", True),
     CronJob: Place("batch", "v1", "CronJob", "cronjobs", True),
     ResourceQuota: Place("", "v1", "ResourceQuota", "resourcequotas", True),
+    ConfigMap: Place("", "v1", "ConfigMap", "configmaps", True),
 }

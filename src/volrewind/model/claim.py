@@ -27,6 +27,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     uid: str
     created: datetime
+    resource_version: str = ""
     phase: Phase = Phase.PENDING
     volume: str = ""
     storage_class: str = ""
@@ -57,6 +58,7 @@ class Storage(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     uid: str
     kind: str
+    resource_version: str = ""
     driver: str = ""
     handle: str = ""
     path: str = ""

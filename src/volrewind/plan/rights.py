@@ -213,6 +213,21 @@ GROUPS: dict[str, Rights] = {
         ),
         includes=("stop",),
     ),
+    "rollback": Rights(
+        "bring claims back to a snapshot in place, and undo that",
+        ("rollback", "undo"),
+        namespaced=(
+            Rule("", ("persistentvolumeclaims",), ("create", "patch", "delete")),
+            Rule("", ("configmaps",), ("get", "list", "create", "patch", "delete")),
+        ),
+        whole=(
+            Rule("", ("persistentvolumes",), ("get", "list", "patch")),
+            Rule(_SNAPSHOTS, ("volumesnapshotcontents",), ("get",)),
+        ),
+        includes=("create", "restore", "bind", "stop"),
+        danger="volumes belong to the whole cluster: whoever may change them can give any namespace's volume to a claim of"
+        " his own, or have it deleted. Give it to those who look after the storage, not to a namespace's users",
+    ),
     "look": Rights(
         "look into snapshots by a short-lived Pod, and bring files back",
         ("ls", "cat", "cp", "diff"),

@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # a surface loads only the services it calls
     from volrewind.services.claims.describe import Described
     from volrewind.services.claims.listing import ListedSnapshot
     from volrewind.services.claims.restore import Restored
+    from volrewind.services.claims.rolling_back.outcome import RolledBack
     from volrewind.services.claims.status import ClaimStatus, ClusterStatus, Unready
 
 
@@ -204,6 +205,26 @@ def env_document(env: Env, now: datetime) -> Document:
         "expires": time_of(env.expires) if env.expires else None,
         "expired": env.expires is not None and env.expires <= now,
         "deleted": env.is_deleted,
+    }
+
+
+def rolled_back_document(done: RolledBack) -> Document:
+    """Return what became of a rollback or an undo; `downSeconds` is None when nobody was stopped."""
+    return {
+        "claims": [
+            {
+                "name": one.name,
+                "state": one.state,
+                "snapshot": one.snapshot,
+                "volume": one.volume,
+                "kept": one.kept,
+                "safety": one.safety,
+            }
+            for one in done.claims
+        ],
+        "stopped": list(done.workloads),
+        "downSeconds": None if done.down is None else done.down.total_seconds(),
+        "resumed": done.resumed,
     }
 
 
