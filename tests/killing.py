@@ -39,6 +39,22 @@ def sent(self, method, kind, *words, **named):
 requests.Requests.send = sent
 """
 
+_UNANSWERED = """
+import httpx2
+from volrewind.cluster import requests
+send, lost, begun = requests.Requests.send, set(), []
+def sent(self, method, kind, *words, **named):
+    answer = send(self, method, kind, *words, **named)
+    request = (method, kind.__name__, str(words), str(named))
+    if method != "GET" and begun and request not in lost:
+        lost.add(request)
+        raise httpx2.ReadError("the answer is lost")
+    if method == "POST" and kind.__name__ == "ConfigMap":
+        begun.append(request)
+    return answer
+requests.Requests.send = sent
+"""
+
 
 class Later(Program):
     """The program as it is run twenty minutes from now: by then nothing is under way any more."""
@@ -65,3 +81,17 @@ def killed_script(user: Program, at: int, moment: str, script: str, *words: str)
     )
     assert done.returncode in (0, -signal.SIGKILL), (done.returncode, done.stdout, done.stderr)
     return done.returncode != 0
+
+
+def unanswered(user: Program, verb: str, *words: str) -> str:
+    """Run a command whose journal is begun and that then never hears, the first time, what became of a change; what it says."""
+    _, _, _, *command = user.command(verb, *words)
+    done = subprocess.run(
+        [sys.executable, "-c", _UNANSWERED + _MAIN, *command],
+        env=user.environment,
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert done.returncode == 0, (done.returncode, done.stdout, done.stderr)
+    return done.stdout

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from csi_driver import Driver
-from killing import AFTER, BEFORE, killed
+from killing import AFTER, BEFORE, killed, unanswered
 from mounted import Mounted
 from rolled_back import Rewound, kept_volumes
 from served import Claims, Program
@@ -69,10 +69,17 @@ def _is_undone_again(data: Rewound, user: Program, at: int, moment: str) -> bool
 _AFTERWARDS = [_goes_on, _goes_back, _is_undone_again]
 
 
-@pytest.mark.parametrize("moment", [BEFORE, AFTER])
-@pytest.mark.parametrize(("at", "afterwards"), [(8, _goes_on), (16, _goes_back), (23, _goes_on), (9, _is_undone_again)])
+@pytest.mark.parametrize(
+    ("at", "moment", "afterwards"),
+    [
+        (10, AFTER, _goes_back),  # nothing is touched yet
+        (23, BEFORE, _goes_on),
+        (24, AFTER, _goes_back),
+        (12, AFTER, _is_undone_again),
+    ],
+)
 def test_where_it_was_killed_it_goes_on_or_back(
-    data: Rewound, program: Given, at: int, afterwards: Callable[..., bool], moment: str
+    data: Rewound, program: Given, at: int, moment: str, afterwards: Callable[..., bool]
 ) -> None:
     assert afterwards(data, program("rollback"), at, moment), "it was over before that"
 
@@ -88,3 +95,14 @@ def test_wherever_it_is_killed_it_goes_on_or_back(
     while afterwards(data, user, at, moment):
         at += 1
     assert at > 15, "each step is a request of its own"
+
+
+def test_it_comes_to_its_end_though_the_answer_to_each_request_is_lost(data: Rewound, program: Given) -> None:
+    user = program("rollback")
+
+    said = unanswered(user, *_ROLLBACK)
+
+    assert said.startswith("data   back at first")
+    assert (data.holds(), data.claim_names(), data.journal()["step"]) == ("before", {"data"}, "done")
+    user(*_UNDO)
+    _be_forgotten(data, user)

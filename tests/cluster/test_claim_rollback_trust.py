@@ -6,9 +6,11 @@ import json
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+from clusters import Cluster
 from csi_driver import Driver
 from killing import AFTER, killed
 from lightkube import Client
@@ -16,9 +18,11 @@ from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import Namespace, PersistentVolumeClaim
 from mounted import Mounted
 from rolled_back import Rewound, kept_volumes
-from served import Claims, Program
+from served import Claims, Left, Program, token_with
 
+from testbed.kubeconfig import write_for_bearer
 from volrewind import errors
+from volrewind.cluster.kinds import VolumeSnapshot
 from volrewind.model.claim_rollback import Step
 
 __all__ = ["kept_volumes"]
@@ -47,6 +51,7 @@ def theirs(claims: Claims, admin: Client) -> Iterator[Claims]:
     other = Claims(replace(claims.kubectl, namespace=namespace))
     other.bind("data")
     yield other
+    admin.deletecollection(VolumeSnapshot, namespace=namespace)
     admin.deletecollection(PersistentVolumeClaim, namespace=namespace)
     admin.delete(Namespace, namespace)
 
@@ -62,28 +67,48 @@ def _refused(user: Program, *words: str) -> str:
     return done.stderr
 
 
-_STEPS = [one.value for one in Step if one is not Step.DONE]
-
-
-@pytest.mark.parametrize("step", _STEPS)
 @pytest.mark.parametrize("side", ["before", "after"])
-def test_the_volume_of_another_tenant_is_out_of_reach(
-    data: Rewound, theirs: Claims, program: Given, step: str, side: str
+def test_the_volume_of_another_tenant_is_out_of_reach_whatever_step_it_says(
+    data: Rewound, theirs: Claims, program: Given, side: str
 ) -> None:
     user = program("rollback")
     user("rollback", "first")
     volume = theirs.kubectl.field("pvc/data", ".spec.volumeName")
-    state = _state(theirs.kubectl, volume)
-    data.forge("data", {**data.journal(), "step": step, side: volume})
+    state, journal = _state(theirs.kubectl, volume), data.journal()
 
-    verb = ("undo", "data", *(["--forget"] if step == "forgetting" else []))
-    if step == "forgetting":
-        user(*verb, code=0)  # a volume without our mark is passed over
-    else:
-        _refused(user, *verb)
+    for step in (one for one in Step if one is not Step.FORGETTING):
+        data.forge("data", {**journal, "step": step.value, side: volume})
+        assert f"volume {volume!r} is not one of claim 'data'" in _refused(user, "undo", "data"), step
 
+    data.forge("data", {**journal, side: volume})
+    user("undo", "data", "--forget")  # a volume without our mark is passed over
     assert _state(theirs.kubectl, volume) == state
     assert data.holds() == "before"
+
+
+def test_the_kept_volume_of_another_tenant_is_out_of_reach_too(
+    data: Rewound, theirs: Claims, program: Given, admin: Client, cluster: Cluster, tmp_path: Path
+) -> None:
+    """One that has our mark, for a rollback of their own."""
+    others = tmp_path / "theirs.kubeconfig"
+    left: Left = []
+    write_for_bearer(others, cluster.kubeconfig, token_with(admin, theirs.kubectl.namespace, ("rollback",), left))
+    they = Program(others, theirs.kubectl.namespace)
+    they("create", "data", "--name", "theirs")
+    they("rollback", "theirs")
+    kept = Rewound(theirs, data.mounted).journal()["before"]
+    state = _state(theirs.kubectl, kept)
+    user = program("rollback")
+    user("rollback", "first")
+    journal = data.journal()
+
+    for words in (("undo", "data"), ("undo", "data", "--forget")):
+        data.forge("data", {**journal, "before": kept})
+        assert kept in _refused(user, *words)
+
+    assert _state(theirs.kubectl, kept) == state
+    for kind, name in left:
+        admin.delete(kind, name)
 
 
 def test_another_volume_of_the_same_tenant_is_out_of_reach_too(data: Rewound, program: Given) -> None:

@@ -7,14 +7,18 @@ from collections.abc import Iterator
 import msgspec
 from msgspec.structs import replace
 
+from volrewind.clock import wait_until
 from volrewind.cluster import claims, journals, volumes
 from volrewind.cluster.client import Connection
 from volrewind.cluster.journals import Stored
-from volrewind.errors import NotFound, Refused
+from volrewind.errors import NotFound, Refused, TimedOut
 from volrewind.model.claim import Storage
 from volrewind.model.claim_rollback import Mark, Step
 from volrewind.plan.claim_rollback import DELETE
 from volrewind.services.claims.rolling_back.preparing import unfinished
+
+_RELEASED = "Released"  # a phase of volumes: their claim is gone
+_SOON_SECONDS = 10.0  # the volume controller has seen by then that it is
 
 __all__ = ["Connection", "Forgotten", "forget"]
 
@@ -57,8 +61,7 @@ def _let_go(cluster: Connection, stored: Stored) -> Iterator[Forgotten]:
         if name == present:
             volumes.be_let_go(cluster, storage, storage.reclaim_policy)
             continue
-        _check_free(storage)
-        volumes.be_let_go(cluster, storage, mark.policy)
+        volumes.be_let_go(cluster, _free(cluster, storage), mark.policy)
         yield Forgotten(name, mark.policy == DELETE)
 
 
@@ -78,10 +81,24 @@ def _check_ours(stored: Stored, storage: Storage, mark: Mark) -> None:
         )
 
 
-def _check_free(storage: Storage) -> None:
-    """Raise if a claim has the volume, or is about to get it."""
-    if storage.phase != "Released":
+def _free(cluster: Connection, storage: Storage) -> Storage:
+    """Return the volume once the cluster says that no claim has it, nor is about to get it.
+
+    Raises:
+        Refused: it does not say so.
+    """
+    found = [storage]
+
+    def is_released() -> bool:
+        found.append(volumes.volume(cluster, storage.name) or storage)
+        return found[-1].phase == _RELEASED
+
+    try:
+        if storage.phase != _RELEASED:
+            wait_until(is_released, "", clock=cluster.clock, deadline_seconds=_SOON_SECONDS, pause_seconds=0.2)
+    except TimedOut as error:
         raise Refused(
-            f"volume {storage.name!r} is {storage.phase or 'of no known state'}, and so not let go of",
+            f"volume {storage.name!r} is {found[-1].phase or 'of no known state'}, and so not let go of",
             hint=f"`kubectl describe pv {storage.name}` says by which claim",
-        )
+        ) from error
+    return found[-1]
