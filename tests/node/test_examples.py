@@ -26,7 +26,7 @@ _ABOUT_CLUSTERS = re.compile(
     r"data-pvc| -n | -A| -l |--app |--orphans|volrewind (class|rbac|methods|install|completion|env|recommend)"
 )
 _SNAPSHOT = re.compile(r"data-pvc-\d{8}-\d{6}")
-_CLAIMS = {"data-pvc", "data-db-0"}
+_CLAIMS = {"data-pvc", "data-db-0", "shop-data"}
 _CODES = {
     "volrewind cleanup --orphans snapcontent-4f7c --yes": 3
 }  # what ends otherwise, and well: there is no such thing
@@ -87,7 +87,8 @@ def shop(cluster: Cluster, tmp_path: Path) -> Iterator[Shop]:
             kubectl("create", "namespace", name)
         try:
             kubectl.apply(*_things())
-            kubectl("rollout", "status", "statefulset/db", "--timeout=60s")
+            for workload in ("statefulset/db", "deployment/shop"):
+                kubectl("rollout", "status", workload, "--timeout=60s")
             kubectl.wait_for_phase("web-0", "Running")
             yield Shop(kubectl, _environment(cluster, tmp_path), tmp_path)
         finally:
@@ -120,26 +121,28 @@ def _environment(cluster: Cluster, where: Path) -> dict[str, str]:
 
 
 def _things() -> list[Manifest]:
-    """Return claim `data-pvc` with a Pod that has it at /srv, and a StatefulSet `db`."""
+    """Return claim `data-pvc` with a Pod that has it at /srv, and a StatefulSet `db` and a Deployment `shop`."""
     data, web = claim("data-pvc", "volrewind"), pod("web-0", "data-pvc")
     data["metadata"]["labels"] = {"app": "shop"}
     web["spec"]["containers"][0]["volumeMounts"][1]["mountPath"] = "/srv"
-    labels = {"app": "db"}
-    container = {"name": "db", "image": BUSYBOX, "command": ["sleep", "3600"]}
-    own = claim("data", "volrewind")
-    spec = {
-        "serviceName": "db",
-        "selector": {"matchLabels": labels},
-        "template": {
-            "metadata": {"labels": labels},
-            "spec": {
-                "terminationGracePeriodSeconds": 0,
-                "containers": [{**container, "volumeMounts": [{"name": "data", "mountPath": "/data"}]}],
-            },
-        },
-        "volumeClaimTemplates": [own],
-    }
-    return [data, web, {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "db"}, "spec": spec}]
+    own = {"serviceName": "db", "volumeClaimTemplates": [claim("data", "volrewind")]}
+    return [
+        data,
+        web,
+        claim("shop-data", "volrewind"),
+        _workload("StatefulSet", "db", own, []),
+        _workload("Deployment", "shop", {}, [{"name": "data", "persistentVolumeClaim": {"claimName": "shop-data"}}]),
+    ]
+
+
+def _workload(kind: str, name: str, own: Manifest, volumes: list[Manifest]) -> Manifest:
+    labels = {"run": name}
+    mounts = [{"name": "data", "mountPath": "/data"}]
+    container = {"name": "main", "image": BUSYBOX, "command": ["sleep", "3600"], "volumeMounts": mounts}
+    pod_spec = {"terminationGracePeriodSeconds": 0, "containers": [container], "volumes": volumes}
+    template = {"metadata": {"labels": labels}, "spec": pod_spec}
+    spec = {"selector": {"matchLabels": labels}, "template": template, **own}
+    return {"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": name}, "spec": spec}
 
 
 def test_every_example_about_a_cluster_does_what_it_says(shop: Shop) -> None:
