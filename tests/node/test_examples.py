@@ -149,6 +149,7 @@ def test_every_example_about_a_cluster_does_what_it_says(shop: Shop) -> None:
     found = [*(one for _, command in commands() for one in in_help(command)), *in_page("docs/claims.md")]
     examples = [one for one in dict.fromkeys(found) if _ABOUT_CLUSTERS.search(one) and one not in _ELSEWHERE]
     shop.cut("data-pvc-20260102-020000")
+    shop.run("volrewind create shop-data")
     wrong = [said for example in examples if (said := shop.run(example))]
     _free_what_was_kept(shop)
     assert not wrong, "\n".join(wrong)

@@ -42,6 +42,7 @@ def host(tmp_path: Path) -> Iterator[Path]:
         (tmp_path / name).mkdir(parents=True)
     (tmp_path / "data/etc/app.conf").write_text("colour = blue\n")
     yield tmp_path
+    _run(tmp_path, "volrewind adopt ./data --undo")  # a directory in a pool cannot be removed
     home = Home(tmp_path / "state", SystemClock())
     for place in home.places():
         home.destroy(place, with_snapshots=True)

@@ -39,6 +39,7 @@ Offered = Literal[
     "workloads",
 ]
 COMPLETE = "_VOLREWIND_COMPLETE"  # the variable by which a shell's script asks for completions; click's name for it
+_SENTENCE = 200  # characters, more than any first sentence has
 _OURS = re.compile(r"(?m)(?<=`)volrewind(?= )|^( *)volrewind(?= )")  # at the start of a line, or of what is quoted
 
 
@@ -91,6 +92,16 @@ class Group(click.Group):
 
     def get_help(self, ctx: click.Context) -> str:
         return as_called(super().get_help(ctx))
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Show each command with the whole first sentence of its help, where click would cut that."""
+        rows = []
+        for name in self.list_commands(ctx):
+            if (one := self.get_command(ctx, name)) is not None and not one.hidden:
+                rows.append((name, one.get_short_help_str(_SENTENCE)))
+        if rows:
+            with formatter.section("Commands"):
+                formatter.write_dl(rows)
 
 
 def program_name() -> str:

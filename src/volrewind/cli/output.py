@@ -99,8 +99,9 @@ def _print_aligned(columns: Sequence[Column], rows: Sequence[tuple[str, ...]]) -
 
 def print_rows(rows: Mapping[str, str]) -> None:
     """Print names with their values, one in a line."""
+    width = max(12, *map(len, rows)) + 2  # with the colon, and a space at least
     for key, value in rows.items():
-        click.echo(f"{key + ':':<14}{shown(value)}")
+        click.echo(f"{key + ':':<{width}}{shown(value)}")
 
 
 def shown(text: str) -> str:
