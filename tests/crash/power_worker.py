@@ -3,7 +3,8 @@
     power_worker.py KIND --base DIR --cuts N [--seed S]
 
 The pool's backing file lies on an XFS of its own, where one FICLONE copies it as it is at that moment: what the loop
-device (direct I/O) had completed, and nothing that was still in memory. Nothing is synced for it. Meanwhile one process
+device (direct I/O) had completed, and nothing that was still in memory. Nothing is synced for it. (Of a zpool's file the
+clone has what zfs-fuse had written, be it only to the cache.) Meanwhile one process
 writes numbered records with fdatasync, and another cuts, clones, holds, swaps and deletes. Each notes, outside of the
 pool, what it began and what was acknowledged. Afterwards each copy is mounted as the pool: one after the other, and
 never beside the original, since a btrfs must not be mounted twice.
@@ -54,6 +55,8 @@ def _cut_and_check(base: Path, world: World, cuts: int, seed: int, found: Found)
             check_copy(world, copy, events, found)
         except BaseException as error:
             raise AssertionError(f"cut {number + 1} of {len(copies)}, seed {seed}: {error}") from error
+    world.ground.switch_on()
+    world.ground.remove()
 
 
 if __name__ == "__main__":

@@ -26,7 +26,8 @@ from volrewind.system.reflink import clone_file
 
 pytestmark = [pytest.mark.root, pytest.mark.slow]
 
-kinds = pytest.mark.parametrize("kind", ["btrfs", "image"])
+kinds = pytest.mark.parametrize("kind", ["btrfs", "image", "zfs"])
+backed_kinds = pytest.mark.parametrize("kind", ["btrfs", "image"])
 _CUTS_OF_PROOF = os.environ.get("VOLREWIND_PROOF_CUTS", "100")
 
 
@@ -107,7 +108,7 @@ def _hold(pool: Pool, snapshot: Snapshot) -> None:
     pool.update_snapshot(replace(snapshot, hold=True))
 
 
-@kinds
+@backed_kinds
 def test_a_pool_can_be_mounted_whatever_its_log_tells(kind: str, tmp_path: Path) -> None:
     """Btrfs replays its log when it is mounted after a power cut, and some logs it cannot replay."""
     with outer_xfs(tmp_path) as outer:

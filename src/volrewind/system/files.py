@@ -16,6 +16,7 @@ from volrewind.clock import Clock, wait_until
 _libc = ctypes.CDLL(None, use_errno=True)
 _AT_FDCWD = -100
 _held: ContextVar[tuple[int, ...]] = ContextVar("_held", default=())
+_FUSE, _STATFS_BYTES = 0x65735546, 256  # statfs(2): its f_type, which comes first; more than sizeof(struct statfs)
 _RENAME_NOREPLACE, _RENAME_EXCHANGE = 1, 2  # linux/fs.h
 
 
@@ -48,12 +49,23 @@ def write_durably(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        temporary.rename(path)
+            temporary.rename(path)
+            if _is_fuse(file.fileno()):
+                os.fsync(file.fileno())
     except OSError:
         with suppress(OSError):
             temporary.unlink()
         raise
     sync_directory(path.parent)
+
+
+def _is_fuse(fd: int) -> bool:
+    """Tell whether a file lies on FUSE, which says that a directory was synced even where nobody did that: zfs-fuse (0.7.0).
+
+    There the sync of a file that was renamed writes the name.
+    """
+    answer = ctypes.create_string_buffer(_STATFS_BYTES)
+    return not _libc.fstatfs(fd, answer) and ctypes.c_long.from_buffer(answer).value == _FUSE
 
 
 def sync_file(path: Path) -> None:

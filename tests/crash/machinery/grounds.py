@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 import zfs_host
 
 from machinery.attached import check_nothing_attached
 from machinery.expected import must
-from volrewind.pools.place import NewPool
+from volrewind.clock import SystemClock
+from volrewind.pools.home import Home
+from volrewind.pools.place import NewPool, Place
 from volrewind.pools.records import Content
 from volrewind.system import mounts, zfs
+from volrewind.system.files import write_durably
 
 if TYPE_CHECKING:
     from machinery.world import World
@@ -31,6 +36,17 @@ class Ground(ABC):
     @property
     @abstractmethod
     def root(self) -> Path: ...
+
+    @property
+    @abstractmethod
+    def disk(self) -> Path:
+        """The file that holds all of the pool."""
+
+    @abstractmethod
+    @contextmanager
+    def copied(self, disk: Path, place: Path) -> Iterator[tuple[Home, Place]]:
+        """Give the pool as a copy of its disk has it, mounted, with its home below `place`; the pool itself is off."""
+        yield  # type: ignore[misc]
 
     @abstractmethod
     def new_pool(self) -> NewPool:
@@ -81,6 +97,21 @@ class BackingFile(Ground):
     def root(self) -> Path:
         return self.world.state / "pools" / self.world.name
 
+    @property
+    def disk(self) -> Path:
+        return Path(self.world.place.backing)
+
+    @contextmanager
+    def copied(self, disk: Path, place: Path) -> Iterator[tuple[Home, Place]]:
+        home = Home(place, SystemClock(), 30)
+        (place / "pools").mkdir(parents=True, exist_ok=True)
+        copy = msgspec.structs.replace(self.world.place, root=str(place / "pools" / "pool"), backing=str(disk))
+        write_durably(place / "pools" / "pool.json", msgspec.json.encode(copy))
+        try:
+            yield home, copy
+        finally:
+            home.be_unmounted(copy)
+
     def new_pool(self) -> NewPool:
         world = self.world
         return NewPool(name=world.name, kind=world.kind, size_bytes=POOL_BYTES[world.kind], sparse=True)
@@ -107,6 +138,21 @@ class Zpool(Ground):
     @property
     def root(self) -> Path:
         return self.world.base / "top"
+
+    @property
+    def disk(self) -> Path:
+        return self.world.base / "disks" / "zpool"
+
+    @contextmanager
+    def copied(self, disk: Path, place: Path) -> Iterator[tuple[Home, Place]]:
+        place.mkdir(exist_ok=True)
+        alone = disk.rename(place / "zpool")
+        zfs_host.be_imported(self._dataset, place)
+        try:
+            yield self.world.home, self.world.place
+        finally:
+            self.switch_off()
+            alone.rename(disk)
 
     def new_pool(self) -> NewPool:
         return NewPool(name=self.world.name, kind=self.world.kind, dataset=self._dataset)

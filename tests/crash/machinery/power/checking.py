@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import msgspec
-
 from machinery.expected import must
 from machinery.manifest import Manifest, manifest_of
 from machinery.power.notes import RECORD_BYTES, Copy, Event, names_before, record
 from machinery.world import World
-from volrewind.clock import SystemClock
 from volrewind.model.snapshot import Snapshot
 from volrewind.model.volume import Volume
-from volrewind.pools.home import Home
 from volrewind.pools.pool import Pool
-from volrewind.system.files import write_durably
 
 
 @dataclass
@@ -29,14 +24,9 @@ class Found:
 
 def check_copy(world: World, copy: Copy, events: list[Event], found: Found) -> None:
     """Mount the copy as the pool, sweep, and compare with the notes."""
-    base = world.base.parent / "after"
-    home = Home(base, SystemClock(), 30)
-    (base / "pools").mkdir(parents=True, exist_ok=True)
-    place = msgspec.structs.replace(world.place, root=str(base / "pools" / "pool"), backing=str(copy.file))
-    write_durably(base / "pools" / "pool.json", msgspec.json.encode(place))
-    pool = home.open(place)
-    pool.sweep()
-    try:
+    with world.ground.copied(copy.file, world.base.parent / "after") as (home, place):
+        pool = home.open(place)
+        pool.sweep()
         content = pool.content()
         must(not content.damages and not content.orphans, f"damages {content.damages}, orphans {content.orphans}")
         _check_snapshots(pool, content.snapshots, copy, events, found)
@@ -49,9 +39,7 @@ def check_copy(world: World, copy: Copy, events: list[Event], found: Found) -> N
             there = {one.name for one in (pool.backend.root / folder).iterdir()}
             must(there == {one.id for one in known}, f"{folder}: {there} instead of {known}")
         found.cuts += 1
-    finally:
-        home.be_unmounted(place)
-        copy.file.unlink()
+    copy.file.unlink()
 
 
 def _check_snapshots(

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from machinery.manifest import fill, manifest_of
+from machinery.manifest import manifest_of
 from machinery.power.notes import Notes, records_written
 from machinery.world import World
+from volrewind.model.capability import Capability
 from volrewind.pools.pool import NewSnapshot, NewVolume
 
 
@@ -45,7 +46,7 @@ def _cut(world: World, notes: Notes, number: int, volume: str, chance: random.Ra
     name, source = f"snap-{number}", pool.volume(volume)
     if volume == "swapped" and chance.random() < 0.5:
         with pool.backend.opened(source) as live:
-            fill(live, number)
+            world.fill(live, number)
     notes.add("cut-begun", name, records=records_written(notes.base))
     snapshot = pool.cut(source, NewSnapshot(name=name))
     notes.add("cut", name, volume=volume)
@@ -70,5 +71,5 @@ def _swap(world: World, notes: Notes, chance: random.Random) -> None:
     pool = world.pool()
     volume = pool.volume("swapped")
     kept = pool.snapshots(volume.id)
-    if kept:
+    if kept and Capability.SWAP in pool.capabilities:
         pool.swap(volume, chance.choice(kept))

@@ -29,7 +29,7 @@ def record_cuts(world: World, base: Path, cuts: int, chance: random.Random) -> l
     place = world.base / "mnt"
     place.mkdir()
     pool.mount(written, place)
-    backing, copies = Path(world.place.backing), world.base / "copies"
+    disk, copies = world.ground.disk, world.base / "copies"
     copies.mkdir()
     (base / "written").write_bytes(bytes(8))
     write_durably(place / "records", b"")  # before anybody cuts
@@ -45,7 +45,7 @@ def record_cuts(world: World, base: Path, cuts: int, chance: random.Random) -> l
                 must(os.waitpid(pid, os.WNOHANG) == (0, 0), "a process under the power cuts died; see stderr")
             records = records_written(base)
             begun = time.monotonic()
-            clone_file(backing, copies / f"{number}.img")
+            clone_file(disk, copies / f"{number}.img")
             made.append(Copy(copies / f"{number}.img", begun, time.monotonic(), records))
     finally:
         for pid in children:
@@ -53,7 +53,7 @@ def record_cuts(world: World, base: Path, cuts: int, chance: random.Random) -> l
             with suppress(ChildProcessError):
                 os.waitpid(pid, 0)
         time.sleep(0.2)
-    world.home.be_unmounted(world.place)
+    world.ground.switch_off()
     return made
 
 
