@@ -6,12 +6,15 @@ import ctypes
 import errno
 import fcntl
 import os
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from contextvars import ContextVar
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 from volrewind.clock import Clock, wait_until
+from volrewind.errors import TimedOut
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _AT_FDCWD = -100
@@ -126,30 +129,63 @@ def remove_file(path: Path) -> None:
         path.unlink()
 
 
+# Where threads queue for the lock of a file, by its device and inode. To ask for a flock again and again, as one does for
+# another process, made eight callers of the driver no faster than one (November 2026).
+_queues: WeakValueDictionary[tuple[int, int], threading.Lock] = WeakValueDictionary()
+_queueing = threading.Lock()
+
+
+def _begin_anew() -> None:
+    """Forget who queues: in a child that was forked those threads are not there, and would never be done."""
+    global _queueing
+    _queues.clear()
+    _queueing = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_begin_anew)
+
+
+@contextmanager
+def _turn(path: Path, what: str, deadline_seconds: float) -> Iterator[None]:
+    """Be the only thread of this process that wants the lock of a file, for as long as the block runs."""
+    found = path.stat()
+    with _queueing:
+        queue = _queues.setdefault((found.st_dev, found.st_ino), threading.Lock())
+    if not queue.acquire(timeout=max(deadline_seconds, 0)):
+        raise TimedOut(f"gave up after {deadline_seconds:g} s waiting for {what}, which another thread holds")
+    try:
+        yield
+    finally:
+        queue.release()
+
+
 @contextmanager
 def locked(path: Path, what: str, *, clock: Clock, deadline_seconds: float, shared: bool = False) -> Iterator[None]:
     """Hold the flock of an existing file or directory; it ends with the process that holds it, however that ends.
 
     Programs that are run meanwhile hold it too: one that outlives us still writes, and the next must wait for it.
+    Threads of this process get it one after the other, each as soon as the one before is done.
 
     Raises:
         TimedOut: somebody else held it all the time.
     """
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        wait_until(
-            lambda: _try_lock(fd, shared),
-            f"{what}, which another volrewind process holds",
-            clock=clock,
-            deadline_seconds=deadline_seconds,
-        )
-        _held.set((*_held.get(), fd))
+    end = clock.monotonic() + deadline_seconds
+    with nullcontext() if shared else _turn(path, what, deadline_seconds):
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            yield
+            wait_until(
+                lambda: _try_lock(fd, shared),
+                f"{what}, which another volrewind process holds",
+                clock=clock,
+                deadline_seconds=max(end - clock.monotonic(), 0),
+            )
+            _held.set((*_held.get(), fd))
+            try:
+                yield
+            finally:
+                _held.set(tuple(one for one in _held.get() if one != fd))
         finally:
-            _held.set(tuple(one for one in _held.get() if one != fd))
-    finally:
-        os.close(fd)
+            os.close(fd)
 
 
 def held_locks() -> tuple[int, ...]:
