@@ -50,7 +50,7 @@ golden: .venv/.dev ## rewrite the golden files; review the diff
 generate: .venv/.dev ## write the CSI messages anew from tools/protocol
 	@tools/generate
 
-bench: .venv/.dev ## measure against the alternatives (root, an hour and a half); ONLY=engine|cluster|page for a part
+bench: .venv/.dev ## measure against the alternatives (root, an hour and a half); ONLY=engine|cluster|scale|page for a part
 	@tools/system-packages test
 	@tools/system-packages cluster
 	@$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY))

@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from benchmarks import comparison, engine, report, results
+from benchmarks import comparison, engine, report, results, scale
 from benchmarks.cluster import part as cluster
 from benchmarks.measure import say
 from benchmarks.place import be_interruptible
@@ -23,7 +23,11 @@ from benchmarks.plan import FULL, QUICK, Plan
 from benchmarks.results import Measured
 
 DOCS = Path(__file__).parent.parent / "docs"
-PARTS: Mapping[str, Callable[[Path, Plan], Measured]] = {"engine": engine.measured, "cluster": cluster.measured}
+PARTS: Mapping[str, Callable[[Path, Plan], Measured]] = {
+    "engine": engine.measured,
+    "cluster": cluster.measured,
+    "scale": scale.measured,
+}
 
 
 def main() -> None:

@@ -16,12 +16,12 @@ _CHECKOUT = Path(__file__).parent.parent
 _PIP = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check")
 
 
-def installed(folder: Path) -> Path:
-    """Install into the new `folder` and return the program; pip compiles what it installs."""
+def installed(folder: Path, requirements: str = "runtime") -> Path:
+    """Install into the new `folder`, with these `requirements`, and return the program; pip compiles what it installs."""
     say("installing the wheel into an environment of its own")
     run([sys.executable, "-m", "venv", folder])
     into = [*_PIP, "--python", folder / "bin" / "python", "install"]
-    run([*into, "--require-hashes", "-r", _CHECKOUT / "requirements" / "runtime.txt"])
+    run([*into, "--require-hashes", "-r", _CHECKOUT / "requirements" / f"{requirements}.txt"])
     run([*_PIP, "wheel", "--no-deps", "--no-build-isolation", "-w", folder / "wheel", _CHECKOUT], env=_building())
     run([*into, "--no-deps", *(folder / "wheel").glob("*.whl")])
     return folder / "bin" / "volrewind"

@@ -70,6 +70,31 @@ def cpu_seconds(argv: Sequence[str | Path], env: Mapping[str, str]) -> float:
     return usage.ru_utime + usage.ru_stime
 
 
+@dataclass(frozen=True)
+class Cost:
+    """What a program took from its start to its end; processor time is user and system."""
+
+    seconds: float
+    processor_seconds: float
+    most_bytes: int
+
+
+# By a small process of its own: what is started begins with the size of who started it.
+_COST = """
+import resource, subprocess, sys, time
+begun = time.perf_counter()
+subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, check=True)
+taken, used = time.perf_counter() - begun, resource.getrusage(resource.RUSAGE_CHILDREN)
+print(taken, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024)
+"""
+
+
+def cost(argv: Sequence[str | Path], env: Mapping[str, str]) -> Cost:
+    """Run a program and return what it took."""
+    seconds, processor, most = run([sys.executable, "-I", "-S", "-c", _COST, *argv], env=env).split()
+    return Cost(float(seconds), float(processor), int(most))
+
+
 _WRITER = """
 import os, random, sys
 fd = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT, 0o644)

@@ -33,6 +33,15 @@ class ClusterPlan:
 
 
 @dataclass(frozen=True)
+class ScalePlan:
+    """How many snapshots of claims, in how many namespaces."""
+
+    snapshots: int
+    namespaces: int
+    rounds: int
+
+
+@dataclass(frozen=True)
 class Plan:
     """`rounds` are of what is fast, `slow_rounds` of what copies; sizes in bytes, times in seconds.
 
@@ -56,6 +65,7 @@ class Plan:
     write_rounds: int
     pool_bytes: dict[str, int]
     cluster: ClusterPlan
+    scale: ScalePlan
     curve_data: Data = _CURVE
     written: Data = _WRITTEN
 
@@ -94,6 +104,7 @@ FULL = Plan(
         written_bytes=256 * 2**20,
         pool_bytes=70 * _GIB,
     ),
+    scale=ScalePlan(snapshots=10_000, namespaces=100, rounds=3),
 )
 QUICK = Plan(
     name="quick",
@@ -126,4 +137,5 @@ QUICK = Plan(
         written_bytes=16 * 2**20,
         pool_bytes=8 * _GIB,
     ),
+    scale=ScalePlan(snapshots=200, namespaces=10, rounds=1),
 )

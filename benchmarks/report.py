@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from benchmarks import copies, others
+from benchmarks import copies, others, scale
 from benchmarks.alternatives import BARE, COMMAND, IN_PROCESS
 from benchmarks.cells import cell, milliseconds, numbers
 from benchmarks.cluster.goals import goals as cluster_goals
@@ -18,7 +18,11 @@ from benchmarks.results import Measured
 from benchmarks.snapshots import CUT, DELETE, RESTORE, SNAPSHOT, label
 from benchmarks.world import KINDS
 
-_TITLES = {"engine": "The engine, without a cluster", "cluster": "In a cluster"}
+_TITLES = {
+    "engine": "The engine, without a cluster",
+    "cluster": "In a cluster",
+    "scale": "Thousands of snapshots in a cluster",
+}
 _COPIES = ("restic", "rsync --link-dest", copies.MIRROR, copies.ITEMIZE)
 
 
@@ -27,6 +31,8 @@ def text(parts: Mapping[str, Measured], plan: Plan, command: str) -> str:
     lines = [*_head(parts, command), *_goals(parts, plan)]
     if "cluster" in parts:
         lines += tables(parts["cluster"].samples, plan.cluster)
+    if "scale" in parts:
+        lines += scale.tables(parts["scale"].samples)
     if "engine" in parts:
         lines += _tables(parts["engine"].samples, plan)
     return "\n".join(lines) + "\n"
@@ -61,6 +67,8 @@ def _judged(parts: Mapping[str, Measured], plan: Plan) -> Iterator[Goal]:
         yield from goals(parts["engine"].samples, plan)
     if "cluster" in parts:
         yield from cluster_goals(parts["cluster"].samples, plan.cluster)
+    if "scale" in parts:
+        yield from scale.goals(parts["scale"].samples, plan.scale)
 
 
 def _tables(samples: Samples, plan: Plan) -> Iterator[str]:
