@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable
 
 import pytest
-from clusters import Cluster
-from installed_driver import installed
 from served import Program
 from workloads import deployment, stateful_set
 
@@ -16,17 +13,6 @@ from testbed.kubectl import Kubectl, claim
 pytestmark = pytest.mark.node
 
 Given = Callable[..., Program]
-
-
-@pytest.fixture(scope="module")
-def anywhere(cluster: Cluster) -> Iterator[Kubectl]:
-    with installed(cluster) as kubectl:
-        yield kubectl
-
-
-@pytest.fixture
-def kubectl(anywhere: Kubectl, namespace: str) -> Kubectl:
-    return replace(anywhere, namespace=namespace)
 
 
 def _ready(kubectl: Kubectl, what: str, count: int) -> None:

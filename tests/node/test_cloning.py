@@ -8,8 +8,6 @@ from dataclasses import replace
 
 import pytest
 import yaml
-from clusters import Cluster
-from installed_driver import installed
 from killing import AFTER, BEFORE, killed
 from lightkube import Client
 from lightkube.models.meta_v1 import ObjectMeta
@@ -24,17 +22,6 @@ pytestmark = pytest.mark.node
 
 Given = Callable[..., Program]
 MASK = "test $(cat /data/file) = secret; echo masked >/data/file"
-
-
-@pytest.fixture(scope="module")
-def anywhere(cluster: Cluster) -> Iterator[Kubectl]:
-    with installed(cluster) as kubectl:
-        yield kubectl
-
-
-@pytest.fixture
-def kubectl(anywhere: Kubectl, namespace: str) -> Kubectl:
-    return replace(anywhere, namespace=namespace)
 
 
 @pytest.fixture
