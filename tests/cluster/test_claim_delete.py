@@ -255,7 +255,7 @@ def test_one_on_hold_stays_until_it_is_released(claims: Claims, program: Given) 
 
     said = user("delete", "first", code=Refused.exit_code).stderr
     assert "it is on hold" in said and "volrewind release first" in said
-    assert "Hold:         yes" in user("describe", "first").stdout
+    assert re.search(r"(?m)^Hold: +yes$", user("describe", "first").stdout)
     holder("release", "first")
     user("delete", "first")
     assert "does not exist" in holder("hold", "first", code=NotFound.exit_code).stderr
