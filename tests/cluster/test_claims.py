@@ -12,6 +12,7 @@ import yaml
 from served import DELETED, Claims, Program
 
 from volrewind.cluster.client import Connection
+from volrewind.model.labels import HELPER
 from volrewind.services.claims import listing
 
 pytestmark = [pytest.mark.cluster, pytest.mark.root]
@@ -134,3 +135,11 @@ def test_all_namespaces_are_listed_with_theirs(claims: Claims, program: Given, e
     found = listing.list_snapshots(everybody, everywhere=True)
 
     assert (claims.kubectl.namespace, "cut") in {(one.snapshot.namespace, one.snapshot.name) for one in found}
+
+
+def test_what_goes_with_a_command_of_ours_is_no_claim_that_lacks_a_snapshot(claims: Claims, program: Given) -> None:
+    claims.bind("data")
+    claims.bind("helping", labels={HELPER: "look"})
+    program("create")("create", "data")
+
+    assert "helping" not in program("read")("status").stdout

@@ -11,6 +11,7 @@ from volrewind.cluster import snapshots
 from volrewind.cluster.client import Connection
 from volrewind.model.claim import Claim, Phase
 from volrewind.model.claim_snapshot import ClaimSnapshot
+from volrewind.model.labels import HELPER
 from volrewind.plan.snapshot_progress import Reason, why_not_ready
 from volrewind.services.claims import choosing, listing
 
@@ -61,7 +62,11 @@ def status(
         if one.is_ready:
             by_claim.setdefault((one.namespace, one.source), []).append(one)
     return ClusterStatus(
-        tuple(_claim(one, by_claim.get((one.namespace, one.name), []), now, within) for one in claims),
+        tuple(
+            _claim(one, by_claim.get((one.namespace, one.name), []), now, within)
+            for one in claims
+            if names or HELPER not in one.labels  # what goes with a command of ours needs no snapshot
+        ),
         tuple(Unready(one, now - one.created, why_not_ready(one, now)) for one in kept if not one.is_ready),
     )
 
